@@ -61,7 +61,8 @@ class Clients:
         import boto3
 
         aws = self.settings.aws
-        return boto3.Session(region_name=aws.region, profile_name=aws.profile, **self.credentials)
+        key: dict[str, Any] = self.credentials
+        return boto3.Session(region_name=aws.region, profile_name=aws.profile, **key)
 
     def aws(self, service: str) -> Any:
         """A boto3 client of an AWS service, such as "s3" or "athena"."""
@@ -72,7 +73,8 @@ class Clients:
             s3={"addressing_style": "path"} if self.settings.aws.target == "local" else None,
             connect_timeout=5,
         )
-        return self.session.client(service, endpoint_url=self.settings.aws_endpoint_url, config=config)
+        session: Any = self.session  # the stubs know services only by literal names
+        return session.client(service, endpoint_url=self.settings.aws_endpoint_url, config=config)
 
     def kafka_config(self, **overrides: Any) -> dict[str, Any]:
         """The librdkafka configuration that every client of the brokers starts from."""

@@ -16,7 +16,7 @@ ColumnType = Literal["string", "double", "int", "bigint", "timestamp"]
 #: Name space of all event ids; an event id is a UUIDv5 in it.
 EVENT_NAMESPACE = uuid.UUID("7f1d9c1e-2f55-5a8b-9f0e-5c6d3b0a4e21")
 
-#: CloudEvents `type` header of an event: `smartcity.<topic>.v1`. Another version is quarantined, a missing header is v1.
+#: CloudEvents `type` header of an event: `smartcity.<topic>.v1`. Another version is quarantined; no header means v1.
 EVENT_VERSION = 1
 
 #: Earliest and latest believable `ts`, as ISO texts; anything outside is quarantined.

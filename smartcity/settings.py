@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings passes it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The one place where the order of sources stands."""
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
