@@ -7,18 +7,25 @@ top-level settings have one level: `SMARTCITY_DATA_DIR`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as PydanticSettingsError
 
+from smartcity.errors import SettingsError
 from smartcity.folders import DataFolder
 
 CONFIG_FILE = "smartcity.toml"
@@ -86,6 +93,13 @@ class SparkSettings(_Group):
     duplicate_horizon_hours: float = Field(24.0, gt=0, description="Drop a repeated event id within this time")
 
 
+class _DotEnv(DotEnvSettingsSource):
+    """Our part of `.env`: other programs' variables stand there too."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if name in self.settings_cls.model_fields}
+
+
 class Settings(BaseSettings):
     """All settings, resolved. Build it with `load` so that flags take part."""
 
@@ -120,11 +134,11 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  replaced by _DotEnv
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings passes it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The one place where the order of sources stands."""
-        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _DotEnv(settings_cls), TomlConfigSettingsSource(settings_cls)
 
     @property
     def folder(self) -> DataFolder:
@@ -147,9 +161,89 @@ class Settings(BaseSettings):
         return self.trino.url or f"http://127.0.0.1:{self.trino.port}"
 
 
+@dataclass(frozen=True)
+class SettingValue:
+    """One resolved setting: its dotted name, the value as text (secrets hidden) and where it came from."""
+
+    name: str
+    value: str
+    source: str
+
+
 def load(**flags: Any) -> Settings:
     """Settings from every source; `flags` are nested dictionaries of what the command line said.
 
-    Raises `SettingsError` naming the setting, its value's fault and where it may be set.
+    Raises `SettingsError` naming the setting, what is wrong with it and where it came from.
     """
-    return Settings(**flags)
+    try:
+        return Settings(**flags)
+    except TOMLDecodeError as error:
+        raise SettingsError(
+            f"{CONFIG_FILE} is not valid TOML: {error}.", "Mend that line, or start anew with: smartcity config init"
+        ) from None
+    except (ValidationError, PydanticSettingsError) as error:
+        raise _settings_error(error, flags) from None
+
+
+def explain(settings: Settings, flags: dict[str, Any]) -> list[SettingValue]:
+    """Every setting with its value and its source, in the order of the classes above; secrets are never shown."""
+    sources = _sources(flags)
+    return [
+        SettingValue(name, _as_text(value), _source_of(name, sources))
+        for name, value in _leaves(settings.model_dump(mode="python"))
+    ]
+
+
+def environment_name(name: str) -> str:
+    """The environment variable of a dotted setting: `kafka.port` → `SMARTCITY_KAFKA__PORT`."""
+    return "SMARTCITY_" + name.upper().replace(".", "__")
+
+
+def _settings_error(error: ValidationError | PydanticSettingsError, flags: dict[str, Any]) -> SettingsError:
+    if isinstance(error, PydanticSettingsError):
+        return SettingsError(
+            f"A setting cannot be read: {error}.", "See the names and forms with: smartcity config show"
+        )
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return SettingsError(f"There is no setting {name}.", "See all settings with: smartcity config show")
+    source = _source_of(name, _sources(flags))
+    shown = "" if "secret" in name else f" (it is {first['input']!r})"
+    return SettingsError(
+        f"Setting {name} from {source} is wrong: {first['msg']}{shown}.",
+        f"Change it by --set {name}=…, {environment_name(name)} or {CONFIG_FILE}.",
+    )
+
+
+def _sources(flags: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        ("flag", flags),
+        ("environment", EnvSettingsSource(Settings)()),
+        (".env", _DotEnv(Settings)()),
+        (CONFIG_FILE, TomlConfigSettingsSource(Settings)()),
+    ]
+
+
+def _source_of(name: str, sources: list[tuple[str, dict[str, Any]]]) -> str:
+    for label, values in sources:
+        node: Any = values
+        for part in name.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        if node is not None:
+            return label
+    return "default"
+
+
+def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "********"
+    return "" if value is None else str(value)
