@@ -7,6 +7,7 @@ top-level settings have one level: `SMARTCITY_DATA_DIR`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -112,7 +114,7 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
-    project: str = Field("smartcity", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Prefix of every resource name")
+    project: str = Field("smartcity", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Prefix of resource names")
     runtime: Literal["native", "docker", "external"] = Field("native", description="Where the services run")
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("smartcity", appauthor=False), description="All state lives here"
@@ -247,3 +249,32 @@ def _as_text(value: Any) -> str:
     if isinstance(value, SecretStr):
         return "********"
     return "" if value is None else str(value)
+
+
+def template() -> str:
+    """The text of a `smartcity.toml` in which every setting stands with its meaning and default, commented out."""
+    lines = ["# Settings of smartcity. Take away the # before what you want to change.", ""]
+    groups = []
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, _Group):
+            groups.append((name, type(field.default)))
+        else:
+            lines += [f"# {field.description}", _assignment(name, field), ""]
+    for name, group in groups:
+        lines += [f"[{name}]", *(line for item in group.model_fields.items() for line in _commented(*item)), ""]
+    return "\n".join(lines)
+
+
+def _commented(name: str, field: FieldInfo) -> tuple[str, str]:
+    return f"# {field.description}", _assignment(name, field)
+
+
+def _assignment(name: str, field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, bool):
+        shown = str(value).lower()
+    elif isinstance(value, int | float):
+        shown = str(value)
+    else:
+        shown = json.dumps("" if value is None else str(value))
+    return f"# {name} = {shown}"
