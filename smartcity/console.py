@@ -128,6 +128,25 @@ class Console:
             yield lambda new: status.update(Text(new))
 
     @contextmanager
+    def steps(self, total: int) -> Iterator[StepLines]:
+        """Lines `3 of 8 OK …` as steps finish, under them what runs just now if this is a terminal."""
+        if not self.is_terminal:
+            yield StepLines(total, self.say, lambda _: None)
+            return
+        from rich.text import Text
+
+        with self._rich(self.err).status("") as status:
+            yield StepLines(total, self.say_above(status), lambda text: status.update(Text(text)))
+
+    def say_above(self, status: Any) -> Callable[[str, str | None], None]:
+        """A `say` that prints above a running spinner."""
+
+        def say(text: str, style: str | None = None) -> None:
+            status.console.print(text, style=style, markup=False)
+
+        return say
+
+    @contextmanager
     def download(self) -> Iterator[Callable[[str, int, int], None]]:
         """Progress of downloads: call it with label, bytes done and bytes in all. Plain lines in a pipe."""
         if not self.is_terminal:
@@ -160,6 +179,24 @@ class Console:
                 self.say(f"Fetching {label}: {total / 1e6:.0f} MB, once")
 
         return show
+
+
+@dataclass
+class StepLines:
+    """The lines of a plan being executed; `say` prints a finished line, `now` changes the moving one."""
+
+    total: int
+    say: Callable[[str, str | None], None]
+    now: Callable[[str], None]
+
+    def running(self, number: int, text: str) -> None:
+        """Step `number` (from 1) is at work."""
+        self.now(f"{number} of {self.total} … {text}")
+
+    def finished(self, number: int, status: str, text: str, seconds: float) -> None:
+        """Step `number` has ended with a status such as OK, SKIP or FAIL."""
+        style = {"OK": "green", "FAIL": "bold red"}.get(status)
+        self.say(f"{number} of {self.total} {status:<4} {text} [{seconds:.1f}s]", style)
 
 
 def _cell(value: Any) -> str:
