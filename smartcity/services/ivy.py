@@ -109,7 +109,7 @@ def _supervise(
                 if time.monotonic() > deadline:
                     raise PrerequisiteError(
                         f"Fetching {request.purpose} took longer than {limit_s:.0f} s.",
-                        "Try again: what came is kept. Or raise java.download_timeout_s, or set a nearer java.maven_url.",
+                        "Try again: what came is kept. Or raise java.download_timeout_s, or set java.maven_url.",
                     )
                 time.sleep(_POLL_S)
         finally:

