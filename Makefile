@@ -3,34 +3,48 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test setup check unit bench chaos lock clean
+.PHONY: run test setup check docs unit bench chaos lock clean
 
 run: setup              ## the whole pipeline on this machine
 	$(BIN)/smartcity run
 
-test: setup check       ## every test this machine can run
+test: check             ## every test this machine can run
 	$(BIN)/python -m pytest
 
 setup: $(VENV)/.ready   ## .venv from the lock
 
 $(VENV)/.ready: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-unit: setup             ## the tests that need no service: seconds
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	touch $@
+
+.PHONY: setup-dev
+setup-dev: $(VENV)/.ready-dev   ## and what tests and checks need
+
+unit: setup-dev         ## the tests that need no service: seconds
 	$(BIN)/python -m pytest tests/unit
 
-check: setup            ## style, types, architecture
+check: setup-dev        ## style, types, architecture, generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/typer smartcity.cli.app utils docs --name smartcity | diff docs/cli.md - || (echo "docs/cli.md is old: make docs"; false)
+
+docs: setup-dev         ## generate the command-line reference
+	$(BIN)/typer smartcity.cli.app utils docs --name smartcity > docs/cli.md
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
 
 lock: setup             ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra local --group dev pyproject.toml --output-file requirements.lock
+	$(COMPILE) --extra local pyproject.toml --output-file requirements.lock
+	$(COMPILE) --extra local --group dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
 
 clean:                  ## remove what the build made, not the data
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
