@@ -55,6 +55,7 @@ class Request:
 
     dependencies: Sequence[Dependency]
     cache: Path
+    #: pairs of organisation and module, each exact or a regular expression
     excluded: Sequence[tuple[str, str]] = ()
     #: copy everything resolved here, as organisation#artifact#version#classifier.extension
     retrieve: Path | None = None
@@ -65,7 +66,8 @@ class Request:
         """The module that depends on everything wanted."""
         wanted = [one.xml for one in self.dependencies]
         unwanted = [
-            f'<exclude org={quoteattr(org)} module={quoteattr(name)} matcher="glob"/>' for org, name in self.excluded
+            f'<exclude org={quoteattr(org)} module={quoteattr(name)} matcher="exactOrRegexp"/>'
+            for org, name in self.excluded
         ]
         return (
             '<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">'

@@ -3,7 +3,7 @@
 A coordinate is `org:name:version[:extension[:classifier]]`; a trailing `!` takes that artifact alone, without what its
 POM asks for (needed for extensions other than jar). Without coordinates those of the lock are resolved again.
 
-    --exclude ORG:NAME   leave it out, also for what asks for it; `*` stands for any; may be repeated
+    --exclude ORG:NAME   leave it out, and what only it asks for; both may be regular expressions; may be repeated
     --on-spark           leave out what pyspark ships in any version: the jars join Spark's own class path
     --maven-url URL      resolve from this mirror
 """
@@ -50,7 +50,7 @@ def parse_coordinate(text: str) -> Dependency:
 
 def _pair(text: str) -> tuple[str, str]:
     org, _, name = text.partition(":")
-    return org, name or "*"
+    return org, name or ".*"
 
 
 def _locked(file: Path) -> jars.Jar:
