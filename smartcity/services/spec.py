@@ -1,11 +1,12 @@
-"""What a service is to the runtime: the one value from which it is started, awaited, shown and stopped."""
+"""What a service is to a runtime, and what a runtime is to everybody else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from threading import Event
+from typing import Literal, Protocol
 
 State = Literal["running", "starting", "stopped", "failed"]
 
@@ -47,8 +48,9 @@ class ServiceSpec:
     stop_s: float = 15.0
     #: runs once in `prepare`, after the jars are there: unpacking, start-up caches; receives the progress callback
     prepare: Callable[[Callable[[str, int, int], None]], None] | None = None
-    #: names of the services that must be ready before `ready` can be true, for messages only
-    needs: tuple[str, ...] = ()
+    #: makes later starts faster at a cost of seconds; `prepare` runs it beside the download of other groups, or not at
+    #: all, and sets the event when it must end at once
+    warm_up: Callable[[Event], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,37 @@ class ServiceStatus:
     uptime_s: float
     data_dir: Path
     log: Path | None
+
+
+class Runtime(Protocol):
+    """Where the services run: child processes here, containers by another adapter."""
+
+    def start(self, name: str) -> bool:
+        """Start a service unless it runs, and return at once; False where there was nothing to do.
+
+        Raises `PrerequisiteError` and `ServiceError`.
+        """
+        ...
+
+    def wait_ready(self, name: str, timeout_s: float) -> float:
+        """Wait until the service's protocol answers; returns the seconds waited.
+
+        Raises `ServiceError` with the last lines of its log when it died or the time is over.
+        """
+        ...
+
+    def stop(self, names: Sequence[str] | None = None) -> list[str]:
+        """Stop services (all, if None) and return those that ran; data stay."""
+        ...
+
+    def purge(self) -> None:
+        """Delete all data of the project. Raises `ServiceError` while a service runs."""
+        ...
+
+    def status(self) -> list[ServiceStatus]:
+        """How each service does now."""
+        ...
+
+    def logs(self, name: str, follow: bool = False) -> Iterator[str]:
+        """The lines of a service's log; with `follow` as they come, for ever."""
+        ...

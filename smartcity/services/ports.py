@@ -1,0 +1,60 @@
+"""Whether a port is free, and if not, whose it is."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from contextlib import closing
+
+from smartcity.errors import ServiceError
+
+LOOPBACK = "127.0.0.1"
+
+
+def require_free(port: int, setting: str) -> None:
+    """Raise `ServiceError` that names the owner of `port` and the `setting` that moves us away from it.
+
+    `setting` may be an expression that begins with the setting's name: "kafka.port + 1".
+    """
+    if is_free(port):
+        return
+    variable = f"SMARTCITY_{setting.split(maxsplit=1)[0].upper().replace('.', '__')}"
+    raise ServiceError(
+        f"Port {port} ({setting}) is taken by {owner(port)}.",
+        f"End that process, or choose another port: {variable}={port + 100}",
+    )
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could bind the port on the loopback address now."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Java does: connections of a dead server linger
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise ServiceError(f"Port {port} cannot be used: {error.strerror}.", "Choose a port above 1023.") from error
+    return True
+
+
+def accepts(port: int, within_s: float) -> bool:
+    """Whether somebody accepts connections there: the cheap question before a protocol is asked."""
+    try:
+        socket.create_connection((LOOPBACK, port), within_s).close()
+    except OSError:
+        return False
+    return True
+
+
+def owner(port: int) -> str:
+    """The process that listens on a port, as words: its name and pid where we may see them."""
+    import psutil
+
+    try:
+        listeners = [one.pid for one in psutil.net_connections("tcp") if one.laddr and one.laddr.port == port]
+        pid = next(pid for pid in listeners if pid)
+        process = psutil.Process(pid)
+        return f"{process.name()} (process {pid}: {' '.join(process.cmdline())[:80]})"
+    except (psutil.Error, OSError, StopIteration):
+        return "a process of another user"
