@@ -43,6 +43,11 @@ class DataFolder:
         return self.root / "trino"
 
     @property
+    def trino_token(self) -> Path:
+        """The bearer token without which Trino answers nobody; readable by the owner only."""
+        return self.trino / "token"
+
+    @property
     def spark(self) -> Path:
         """Scratch space of Spark."""
         return self.root / "spark"

@@ -83,6 +83,10 @@ class TrinoSettings(_Group):
     port: int = Field(28080, ge=1, le=65535, description="Port of the local Trino")
     heap_mb: int = Field(640, ge=384, description="Heap of the local Trino")
     url: str | None = Field(None, description="A Trino that already exists; unset: the local one")
+    query_memory_mb: int = Field(224, ge=32, description="Most memory of one query; at most 55 % of the heap")
+    max_queries: int = Field(8, ge=1, description="Queries that run at the same time; others wait")
+    max_queued: int = Field(200, ge=1, description="Queries that may wait; further ones are refused")
+    query_timeout_s: float = Field(1800.0, gt=0, description="A query is ended after this long")
 
 
 class SparkSettings(_Group):

@@ -1,0 +1,209 @@
+"""Trino, the engine behind local Athena, as a child process on the loopback address that answers only local AWS.
+
+Its jars come one by one from Maven instead of two archives of 450 MB; what of it is not needed here is listed in
+docs/decisions/0003-trino-in-165-megabytes.md. Ready means that `SELECT 1` was answered, with our own token.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from smartcity.errors import PrerequisiteError
+from smartcity.services import ports
+from smartcity.services.aot import AotCache, aot_cache
+from smartcity.services.jars import classpath
+from smartcity.services.java import find_java
+from smartcity.services.spec import Command, ServiceSpec
+from smartcity.services.trino_classes import MAIN_CLASS, launcher_jar, plugin_jar, write_if_changed
+from smartcity.services.trino_config import PRINCIPAL, Engine, Lake, Limits, write_private
+
+if TYPE_CHECKING:
+    from smartcity.services.java import Java
+    from smartcity.settings import Settings
+
+VERSION = "476"
+_OLDEST_JAVA = 24
+_SERVER_GROUP = "trino"
+_PLUGIN_GROUP = "trino-hive"
+_PLUGINS = ("io.trino.plugin.hive.HivePlugin",)
+#: how long a first start waits for local AWS, started beside it, to make its key
+_KEY_WAIT_S = 20.0
+_POLL_S = 0.05
+
+_JVM_FLAGS = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:MetaspaceSize=256m",  # or three full collections happen while classes load
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Duser.timezone=UTC",
+    "-Djava.awt.headless=true",
+    "-Djdk.attach.allowAttachSelf=true",
+    "-Djol.skipHotspotSAAttach=true",
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
+    "-XX:+IgnoreUnrecognizedVMOptions",
+)
+
+
+@dataclass(frozen=True)
+class TrinoProgram:
+    """Trino's jars on a Java, and the start-up cache of the two."""
+
+    java: Java
+    server: Sequence[Path]
+    plugin: Sequence[Path]
+    cache: AotCache
+
+    def argv(self, engine: Engine, extra: Sequence[str]) -> list[str]:
+        """The command line; `extra` are JVM flags."""
+        flags = [*_JVM_FLAGS, f"-Xmx{engine.heap_mb}m", *extra, f"-Dconfig={engine.config}"]
+        return [str(self.java.executable), *flags, "-cp", ":".join(map(str, self.server)), MAIN_CLASS]
+
+    def link_plugins(self, engine: Engine) -> None:
+        """Fill the plugin folder with links to the jars: Trino gives each such folder a class loader of its own."""
+        folder = engine.plugins / "hive"
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = {path.name: path for path in self.plugin}
+        for link in folder.glob("*.jar"):
+            if link.is_symlink() and wanted.get(link.name) == link.readlink():
+                del wanted[link.name]
+            else:
+                link.unlink()
+        for name, path in wanted.items():
+            (folder / name).symlink_to(path)
+        write_if_changed(folder / "smartcity-plugins.jar", plugin_jar(*_PLUGINS))
+
+
+def trino_program(settings: Settings) -> TrinoProgram:
+    """Trino as this machine can run it. Raises `PrerequisiteError` where Java or jars are missing."""
+    java = find_java(settings, at_least=_OLDEST_JAVA)
+    launcher = write_if_changed(settings.cache_dir / "trino" / f"launcher-{VERSION}.jar", launcher_jar(VERSION))
+    server = [launcher, *classpath(settings, _SERVER_GROUP)]
+    cache = aot_cache(settings, "trino", java, server, _JVM_FLAGS)
+    return TrinoProgram(java, server, classpath(settings, _PLUGIN_GROUP), cache)
+
+
+def project_engine(settings: Settings) -> Engine:
+    """The engine that the settings describe."""
+    trino = settings.trino
+    limits = Limits(trino.query_memory_mb, trino.max_queries, trino.max_queued, trino.query_timeout_s)
+    return Engine(settings.folder.trino.absolute(), trino.port, trino.heap_mb, limits)
+
+
+def trino_service(settings: Settings) -> ServiceSpec:
+    """The row of the table of services."""
+    engine = project_engine(settings)
+
+    def command() -> Command:
+        program = trino_program(settings)
+        lake = _lake(settings)
+        program.link_plugins(engine)
+        ensure_token(engine)
+        engine.write(lake, secrets.token_hex(32))
+        return Command(program.argv(engine, program.cache.flags), directory=engine.folder)
+
+    return ServiceSpec(
+        name="trino",
+        title=f"Trino {VERSION}",
+        ports={"trino.port": engine.port},
+        address=engine.url,
+        data_dir=settings.folder.trino,
+        command=command,
+        ready=lambda within_s: is_ready(engine, within_s),
+        jar_groups=(_SERVER_GROUP, _PLUGIN_GROUP),
+        heap_mb=engine.heap_mb,
+    )
+
+
+def _lake(settings: Settings) -> Lake:
+    """Local AWS as Trino sees it; waits for its key where it was started a moment ago for the first time."""
+    aws = settings.aws
+    deadline = time.monotonic() + _KEY_WAIT_S
+    while True:
+        try:
+            key = json.loads(settings.folder.credentials.read_text())
+            break
+        except (FileNotFoundError, ValueError):
+            if time.monotonic() > deadline:
+                raise PrerequisiteError(
+                    "Trino needs the key of local AWS, which has not made one yet.", "Start both: smartcity up"
+                ) from None
+            time.sleep(_POLL_S)
+    url = f"http://{ports.LOOPBACK}:{aws.port}"
+    warehouse = f"s3://{aws.bucket}/warehouse"
+    return Lake(url, aws.region, warehouse, key["access_key_id"], key["secret_access_key"])
+
+
+def ensure_token(engine: Engine) -> None:
+    """Make the signing key and local AWS's token once; both survive restarts, so that clients need not notice one."""
+    try:
+        key = engine.key.read_text()
+    except FileNotFoundError:
+        key = base64.b64encode(secrets.token_bytes(32)).decode()
+        write_private(engine.key, key)
+    write_private(engine.token, signed_token(base64.b64decode(key), PRINCIPAL))
+
+
+def signed_token(key: bytes, subject: str) -> str:
+    """A JSON web token (RFC 7519) signed with HMAC-SHA256."""
+    parts = [json.dumps(part, separators=(",", ":")).encode() for part in ({"alg": "HS256"}, {"sub": subject})]
+    signed = b".".join(map(_base64url, parts))
+    return (signed + b"." + _base64url(hmac.digest(key, signed, hashlib.sha256))).decode()
+
+
+def _base64url(content: bytes) -> bytes:
+    return base64.urlsafe_b64encode(content).rstrip(b"=")
+
+
+def client_headers(token: Path) -> dict[str, str]:
+    """What every request to Trino must carry, beside the user on whose behalf it asks. Raises `OSError`."""
+    return {"Authorization": f"Bearer {token.read_text()}", "X-Forwarded-Proto": "https"}
+
+
+def is_ready(engine: Engine, within_s: float) -> bool:
+    """Whether this very engine answers `SELECT 1`; a stranger on its port does not know our token."""
+    if not ports.accepts(engine.port, min(within_s, 0.5)):
+        return False
+    try:
+        return not _starting(engine, within_s) and _select_1(engine, within_s) == [[1]]
+    except (OSError, HTTPException, ValueError, KeyError):
+        return False
+
+
+def _starting(engine: Engine, within_s: float) -> bool:
+    return bool(_ask(engine, "GET", "/v1/info", {}, within_s)["starting"])
+
+
+def _select_1(engine: Engine, within_s: float) -> list[Any]:
+    deadline = time.monotonic() + within_s
+    headers = {**client_headers(engine.token), "X-Trino-User": PRINCIPAL, "X-Trino-Source": "ready"}
+    page = _ask(engine, "POST", "/v1/statement", headers, within_s, body="SELECT 1")
+    rows: list[Any] = page.get("data", [])
+    while "nextUri" in page and time.monotonic() < deadline:
+        page = _ask(engine, "GET", urlsplit(page["nextUri"]).path, headers, within_s)
+        rows += page.get("data", [])
+    return rows
+
+
+def _ask(
+    engine: Engine, method: str, path: str, headers: Mapping[str, str], within_s: float, *, body: str = ""
+) -> dict[str, Any]:
+    connection = HTTPConnection(ports.LOOPBACK, engine.port, timeout=within_s)
+    try:
+        connection.request(method, path, body or None, dict(headers))
+        answer = connection.getresponse()
+        content: dict[str, Any] = json.loads(answer.read())
+        return content
+    finally:
+        connection.close()
