@@ -45,14 +45,23 @@ class Databases:
     def create(self, request: Request) -> dict[str, Any]:
         """A new, empty database; its name is stored in lower case, as Hive wants it."""
         given = request.params["DatabaseInput"]
-        name = given["Name"].lower()
-        doc = {**self._document(given), "CreateTime": datetime.now(UTC)}
         with self._scope.store.write() as db:
-            if db.execute("SELECT 1 FROM databases WHERE name = ?", (name,)).fetchone():
-                raise faults.already_exists("Database already exists.")
-            db.execute("INSERT INTO databases VALUES (?, ?)", (name, dump(doc)))
-            self._scope.set_tags(db, self._scope.arn("database", name), request.params.get("Tags", {}))
+            self._insert(db, given)
+            arn = self._scope.arn("database", given["Name"].lower())
+            self._scope.set_tags(db, arn, request.params.get("Tags", {}))
         return {}
+
+    def create_named(self, name: str) -> None:
+        """A database of that name, for a crawler whose database does not exist yet."""
+        with self._scope.store.write() as db:
+            self._insert(db, {"Name": name})
+
+    def _insert(self, db: sqlite3.Connection, given: dict[str, Any]) -> None:
+        name = given["Name"].lower()
+        if db.execute("SELECT 1 FROM databases WHERE name = ?", (name,)).fetchone():
+            raise faults.already_exists("Database already exists.")
+        doc = {**self._document(given), "CreateTime": datetime.now(UTC)}
+        db.execute("INSERT INTO databases VALUES (?, ?)", (name, dump(doc)))
 
     def _document(self, given: dict[str, Any]) -> dict[str, Any]:
         return {

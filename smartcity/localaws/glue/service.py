@@ -9,6 +9,9 @@ from typing import Any
 from smartcity.localaws.api import Context, Operation, Request
 from smartcity.localaws.glue import arns, faults
 from smartcity.localaws.glue.account import Account
+from smartcity.localaws.glue.crawl_history import CrawlHistory
+from smartcity.localaws.glue.crawl_runs import CrawlRuns
+from smartcity.localaws.glue.crawlers import Crawlers
 from smartcity.localaws.glue.databases import Databases
 from smartcity.localaws.glue.functions import Functions
 from smartcity.localaws.glue.partition_indexes import PartitionIndexes
@@ -27,6 +30,7 @@ class GlueService:
 
     def __init__(self, context: Context) -> None:
         self._scope = Scope(Store(context.root / "glue" / "glue.sqlite"), context.region, context.account_id)
+        self._runs = CrawlRuns(context, self._scope)
         self._parts = (
             Databases(self._scope),
             Tables(self._scope),
@@ -36,6 +40,8 @@ class GlueService:
             ColumnStatistics(self._scope),
             Functions(self._scope),
             Account(self._scope),
+            Crawlers(context, self._scope, self._runs),
+            CrawlHistory(self._scope),
         )
 
     @cached_property
@@ -57,8 +63,10 @@ class GlueService:
         return arns.resource_arns(self._scope, operation, params)
 
     def start(self) -> None:
-        """Resume what a kill interrupted."""
+        """Crawls that a kill interrupted are over: say so, and let them be started again."""
+        self._runs.recover()
 
     def stop(self) -> None:
         """End background work and close the store."""
+        self._runs.stop()
         self._scope.store.close()
