@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from smartcity.localaws.athena.failures import ENGINE_ERROR, SYSTEM, QueryCancelled, QueryFailed, from_engine
 from smartcity.localaws.athena.values import Column, type_of
@@ -176,13 +176,18 @@ class Trino:
         separator = "&" if "?" in uri else "?"
         for _ in range(_BUSY_TRIES):
             try:
-                answer = self._http.get(f"{uri}{separator}targetResultSize={_PAGE}", headers=headers)
+                answer = self._http.get(f"{self._own(uri)}{separator}targetResultSize={_PAGE}", headers=headers)
             except httpx.HTTPError as error:
                 raise _lost(str(error)) from error
             if answer.status_code not in _BUSY:
                 return _body(answer)
             time.sleep(_BUSY_WAIT_S)
         raise _lost(f"HTTP {answer.status_code}")
+
+    def _own(self, uri: str) -> str:
+        """A link of the engine at the address where we found it: behind a proxy it names itself otherwise."""
+        parts = urlsplit(uri)
+        return self.url + parts.path + (f"?{parts.query}" if parts.query else "")
 
     def _delete(self, uri: str) -> None:
         """End the work in the engine; if that fails, the engine drops abandoned queries by itself."""
@@ -191,7 +196,7 @@ class Trino:
         import httpx
 
         with contextlib.suppress(httpx.HTTPError):
-            self._http.delete(uri, headers=dict(self._own_headers()), timeout=5.0)
+            self._http.delete(self._own(uri), headers=dict(self._own_headers()), timeout=5.0)
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from smartcity.folders import DataFolder
 from smartcity.localaws.api import Context, Operation, Request
 from smartcity.localaws.athena.catalogs import Catalogs
 from smartcity.localaws.athena.engine import Trino
@@ -28,6 +30,21 @@ _CATALOG_CALLS = frozenset({"GetDataCatalog", "ListDatabases", "GetDatabase", "L
 _ACCOUNT_CALLS = frozenset({"ListWorkGroups", "ListDataCatalogs", "ListEngineVersions"})
 
 
+def token_headers(token: Path) -> Callable[[], Mapping[str, str]]:
+    """What the engine of this data folder wants to see in every request; one without a token wants nothing.
+
+    The engine looks at tokens only where it is told that TLS ended before it (see services/trino_config.py).
+    """
+
+    def headers() -> Mapping[str, str]:
+        try:
+            return {"Authorization": f"Bearer {token.read_text().strip()}", "X-Forwarded-Proto": "https"}
+        except FileNotFoundError:
+            return {}
+
+    return headers
+
+
 class AthenaService:
     """The service for the gate. Nothing is opened before `start`."""
 
@@ -41,7 +58,7 @@ class AthenaService:
         engine_wait_s: float = ENGINE_WAIT_S,
     ) -> None:
         self._context = context
-        self._trino = engine or Trino(context.trino_url)
+        self._trino = engine or Trino(context.trino_url, token_headers(DataFolder(context.root.parent).trino_token))
         self._concurrency = concurrency
         self._engine_wait_s = engine_wait_s
 
