@@ -6,8 +6,7 @@ import pytest
 
 from smartcity.errors import ServiceError
 from smartcity.spark_job.lease import TTL_S, Holder, Lease, process_start
-
-from .fakes import MemoryBucket
+from tests.unit.spark_job.fakes import MemoryBucket
 
 ELSEWHERE = Holder("t1", "another-machine", 4711, "1.0")
 

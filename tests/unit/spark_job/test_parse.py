@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from smartcity.events import MAX_EVENT_BYTES, TOPICS
 from smartcity.spark_job.exact import Fault, check
 from smartcity.spark_job.parse import Parsed, day_text, lake_schema, parse_records
-
-from .records import event, records, value
+from tests.unit.spark_job.records import event, records, value
 
 VEHICLE = TOPICS["vehicle"]
 

@@ -14,9 +14,8 @@ from smartcity.spark_job.commits import Commit, Counts, list_batches, read_commi
 from smartcity.spark_job.idlog import IdLog, recall
 from smartcity.spark_job.parse import lake_schema, parse_records
 from smartcity.spark_job.publish import Batch, Publisher, new_memory
-
-from .fakes import Killed, MemoryBucket
-from .records import records, value
+from tests.unit.spark_job.fakes import Killed, MemoryBucket
+from tests.unit.spark_job.records import records, value
 
 QUERY = "0123456789abcdef"
 HORIZON_S = 3600.0
