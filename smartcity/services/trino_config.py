@@ -153,7 +153,7 @@ class Engine:
             "procedures": [],
             "system_information": [],
             "system_session_properties": [{"property": _SESSION_PROPERTIES, "allow": True}],
-            "catalog_session_properties": [{"property": "compression_codec", "allow": True}],  # write_compression
+            "catalog_session_properties": [{"property": "compression_codec", "allow": True}],
         }
 
     def write(self, lake: Lake, internal_secret: str) -> None:
