@@ -146,11 +146,12 @@ class Publisher:
     def _publish_partitions(self, found: Found, name: str, table: dict[str, Any]) -> None:
         self._allow("glue:GetPartitions", self._database, name)
         old = {tuple(item["Values"]): item for item in self._partitions.all_of(self._database, name)}
+        elsewhere = {values for values, item in old.items() if not _lies_below(item, found.location)}
         columns = table["StorageDescriptor"]["Columns"] if self._policy.inherit else None
         wanted = {leaf.values: _partition(found, leaf, columns) for leaf in found.leaves}
         new = [item for values, item in wanted.items() if values not in old]
-        both = [(old[values], item) for values, item in wanted.items() if values in old]
-        gone = [item for values, item in old.items() if values not in wanted]
+        both = [(old[values], item) for values, item in wanted.items() if values in old and values not in elsewhere]
+        gone = [item for values, item in old.items() if values not in wanted and values not in elsewhere]
         if new:
             self._allow("glue:BatchCreatePartition", self._database, name)
             self.changes.partitions_added += len(new) - len(self._partitions.insert_all(self._database, name, new))
@@ -226,6 +227,11 @@ def _partition(found: Found, leaf: Any, columns: list[dict[str, Any]] | None) ->
         plain = [{"Name": column["Name"], "Type": column["Type"]} for column in columns]
         item["StorageDescriptor"] = {**item["StorageDescriptor"], "Columns": plain}
     return item
+
+
+def _lies_below(partition: dict[str, Any], location: str) -> bool:
+    """Whether a partition is where a crawl could find it: one that somebody put elsewhere is theirs."""
+    return str(partition.get("StorageDescriptor", {}).get("Location", "")).startswith(location)
 
 
 def _same_place(table: dict[str, Any], location: str) -> bool:
