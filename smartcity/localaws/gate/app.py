@@ -78,8 +78,11 @@ class Gate:
             answer, protocol = await self._answer(head, incoming, request_id, note)
         except ClientGone:
             return
-        if not incoming.finished and "expect" not in head.headers:
-            await _drain(incoming)
+        if not incoming.finished:
+            if "expect" not in head.headers:
+                await _drain(incoming)
+            if not incoming.finished:  # what is left of the body would be taken for the next request
+                answer.headers["connection"] = "close"
         # a client that goes away while it is being answered is no fault of ours
         with contextlib.suppress(ClientGone, ConnectionError):
             await self._send(answer, protocol, head, request_id, send)

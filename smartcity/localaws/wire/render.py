@@ -230,7 +230,9 @@ def _s3_error(error: AwsError, request_id: str, resource: str) -> Answer:
         f"{_XML}<Error><Code>{error.code}</Code><Message>{_xml_text(error.message)}</Message>"
         f"{details}{where}<RequestId>{request_id}</RequestId></Error>"
     )
-    return Answer(error.status, {"content-type": "application/xml"}, body.encode())
+    # clients of REST-JSON services that are not here look for the code in this header
+    headers = {"content-type": "application/xml", "x-amzn-errortype": error.code}
+    return Answer(error.status, headers, body.encode())
 
 
 def _query_error(error: AwsError, request_id: str) -> Answer:
