@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smartcity import layout
 from smartcity.errors import DataLoss
 from smartcity.events import TOPICS
 from smartcity.spark_job.ids import Ids, Segment, repeated
 from smartcity.spark_job.inventory import FileRows, Inventory, place, read_rows
+from smartcity.spark_job.lease import Lease
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,6 +77,34 @@ class Verification:
                 self.differences[0] + (f" ({more} more such differences)" if more else ""),
                 "Read on with: smartcity stream --once; clear up after a crash with: smartcity verify --repair",
             )
+
+
+def repair(bucket: Bucket, register: Callable[[frozenset[tuple[str, str]]], object]) -> Iterator[str]:
+    """Finish what a crash left half done, and say what was done.
+
+    Files of batches that never finished are deleted (a stream that resumes such a batch writes them again), and every
+    partition with rows is made known to the catalog once more. Raises `ServiceError` while a stream is running.
+    """
+    leases = [Lease(bucket, name) for name in _streams(bucket)]
+    try:
+        for lease in leases:
+            lease.take()
+        inventory = Inventory.read(bucket)
+        leftovers = inventory.leftovers()
+        bucket.delete(leftovers)
+        if leftovers:
+            yield f"{len(leftovers)} files of unfinished batches deleted, the first being {leftovers[0]}"
+        days = frozenset((file.table, file.dt) for commit in inventory.commits for file in commit.files)
+        if days:
+            register(days)
+            yield f"{len(days)} partitions made known to the catalog"
+    finally:
+        for lease in leases:
+            lease.release()
+
+
+def _streams(bucket: Bucket) -> list[str]:
+    return [entry.key[len(layout.LEASES) :].removesuffix(".json") for entry in bucket.entries(layout.LEASES)]
 
 
 @dataclass

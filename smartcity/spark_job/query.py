@@ -84,7 +84,9 @@ class Stream:
         self._failure: BaseException | None = None
         self._query: StreamingQuery | None = None
         self._pool = ThreadPoolExecutor(config.threads, thread_name_prefix="parse")
-        self._closed = threading.Lock()
+        self._busy = threading.Lock()
+        self._news = threading.Condition()
+        self._stopping = False
 
     def start(self, frame: DataFrame, on_batch: Callable[[Progress], None]) -> None:
         """Begin to run batches; `on_batch` is called after each, from Spark's thread."""
@@ -96,17 +98,26 @@ class Stream:
         self._query = writer.start()
 
     def _run(self, frame: DataFrame, batch_id: int) -> None:
-        try:
-            self._lease.check()
-            began = time.monotonic()
-            batch = self._batch(batch_id)
-            known = self._publisher.already(batch)
-            commit = known or self._publisher.publish(batch, self._parse(frame))
+        with self._busy:
+            if self._stopping:
+                raise InterruptedError("the stream is stopping; this batch is run again next time")
+            try:
+                self._one_batch(frame, batch_id)
+            except BaseException as error:
+                self._failure = error
+                raise
+
+    def _one_batch(self, frame: DataFrame, batch_id: int) -> None:
+        self._lease.check()
+        began = time.monotonic()
+        batch = self._batch(batch_id)
+        known = self._publisher.already(batch)
+        commit = known or self._publisher.publish(batch, self._parse(frame))
+        seconds = time.monotonic() - began
+        with self._news:
             self.last = commit
-            self._on_batch(Progress(batch_id, commit, time.monotonic() - began, known is not None))
-        except BaseException as error:
-            self._failure = error
-            raise
+            self._news.notify_all()
+        self._on_batch(Progress(batch_id, commit, seconds, known is not None))
 
     def _batch(self, batch_id: int) -> Batch:
         """The batch as Spark's offset log has it."""
@@ -148,7 +159,7 @@ class Stream:
         ended: bool | None = True
         if self._query is not None:
             try:
-                ended = self._query.awaitTermination(None if timeout_s is None else math.ceil(timeout_s))
+                ended = self._query.awaitTermination(None if timeout_s is None else max(1, math.ceil(timeout_s)))
             except Exception as error:
                 self._failure = self._failure or error
         self._raise_failure()
@@ -159,12 +170,27 @@ class Stream:
         done = ends_of(self.last)
         return all(done.get(t, {}).get(p, 0) >= end for t, parts in wanted.items() for p, end in parts.items())
 
+    def wait_committed(self, wanted: Ends, timeout_s: float) -> bool:
+        """Wait until `committed(wanted)`; False when time is up. Raises what made the stream fail meanwhile."""
+        deadline = time.monotonic() + timeout_s
+        with self._news:
+            while not self.committed(wanted):
+                self._raise_failure()
+                if not self.running or time.monotonic() > deadline:
+                    break
+                self._news.wait(0.1)
+        if not self.running:
+            self.wait(0)
+        return self.committed(wanted)
+
     def stop(self) -> None:
-        """End after the batch at hand (an unfinished one is run again next time) and let the lease go. Idempotent."""
-        if not self._closed.acquire(blocking=False):
+        """End after the batch at hand and let the lease go. Idempotent."""
+        if self._stopping:
             return
-        if self._query is not None:
-            self._query.stop()
+        self._stopping = True
+        with self._busy:
+            if self._query is not None:
+                self._query.stop()
         self._pool.shutdown()
         self._publisher.close()
         self._lease.release()

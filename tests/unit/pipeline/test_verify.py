@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from smartcity.errors import DataLoss
+from smartcity.errors import DataLoss, ServiceError
 from smartcity.events import event_id
-from smartcity.pipeline.verify import Verification, verify
+from smartcity.pipeline.verify import Verification, repair, verify
+from smartcity.spark_job.lease import Holder, Lease
 from tests.unit.spark_job.fakes import MemoryBucket
 from tests.unit.spark_job.test_publish import BATCHES, QUERY, batch, parsed, publisher, run
 
@@ -178,3 +179,22 @@ def test_an_event_acknowledged_without_its_offset_is_found_by_its_id() -> None:
         found = verify(streamed(), ledger(rows), trip_id=trip)
         assert found.ok
         assert figures(found) == (7, 4, 1, 2, 0, 0)
+
+
+def test_repair_deletes_what_was_given_up_and_announces_every_partition() -> None:
+    bucket = streamed()
+    left = "lake/gps/dt=2020-01-01/01234567-000000009-000.parquet"
+    bucket.put(left, b"half")
+    told: list[frozenset[tuple[str, str]]] = []
+    said = list(repair(bucket, told.append))
+    assert left not in bucket.objects
+    assert told == [frozenset({("gps", "2026-03-01"), ("vehicle", "2026-03-01"), ("vehicle", "2026-03-02")})]
+    assert said[0].startswith("1 files of unfinished batches deleted")
+    assert verify(bucket, ledger()).ok
+
+
+def test_repair_is_refused_while_a_stream_runs() -> None:
+    bucket = streamed()
+    Lease(bucket, "main", Holder("t", "another-machine", 1, "1")).take()
+    with pytest.raises(ServiceError, match="already running"):
+        list(repair(bucket, lambda _: None))
