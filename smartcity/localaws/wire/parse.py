@@ -262,6 +262,9 @@ def _rest_text(
 def _rest_scalar(member: Any, text: str, location: str | None, name: str) -> Any:
     if member.type_name == "list":
         return [scalar(member.member, part.strip()) for part in text.split(",")]
+    for value in member.metadata.get("enum", ()):
+        if value.lower() == text.lower():  # the C++ SDK sends `enabled` where the model says ENABLED
+            return value
     try:
         return scalar(member, text, "rfc822" if location == "header" else "iso8601")
     except AwsError:
