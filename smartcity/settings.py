@@ -75,6 +75,7 @@ class AwsSettings(_Group):
     crawler: str = Field("smartcity-lake", description="Glue crawler")
     workgroup: str = Field("smartcity", description="Athena workgroup")
     price_per_tb_usd: float = Field(5.0, ge=0, description="Athena's price per TB scanned, for estimates")
+    confirm_scan_gb: float = Field(10.0, ge=0, description="Ask before a query of an account may scan more than this")
 
 
 class TrinoSettings(_Group):

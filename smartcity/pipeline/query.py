@@ -54,22 +54,21 @@ class Column:
 
 @dataclass(frozen=True)
 class QueryResult:
-    """An answered query. `rows` may be taken once; `cost_usd` is what an account would pay for the scan."""
+    """An answered query. `rows` may be taken once; `cost_usd` is what an account would pay for the scan.
+
+    `types` are Athena's names of the columns' types.
+    """
 
     id: str
     sql: str
-    columns: tuple[Column, ...]
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
     rows: Iterator[Row]
     seconds: float
     bytes_scanned: int
     cost_usd: float
     update_count: int
     statement_type: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns."""
-        return tuple(column.name for column in self.columns)
 
 
 def ensure_workgroup(athena: Any, name: str, output_location: str) -> None:
@@ -272,7 +271,8 @@ def run_query(
     return QueryResult(
         id=query_id,
         sql=sql,
-        columns=columns,
+        columns=tuple(column.name for column in columns),
+        types=tuple(column.type for column in columns),
         rows=rows,
         seconds=seconds,
         bytes_scanned=scanned,
@@ -280,3 +280,41 @@ def run_query(
         update_count=update_count,
         statement_type=execution.get("StatementType", ""),
     )
+
+
+def largest_scan_bytes(glue: Any, s3: Any, sql: str, database: str) -> int:
+    """The most that a statement can scan: the size of every file of every table that it names, before any pruning.
+
+    0 if the statement cannot be read here (the engine will say what is wrong) or names no table.
+    """
+    total = 0
+    for owner, name in _named_tables(sql, database):
+        try:
+            table = glue.get_table(DatabaseName=owner, Name=name)["Table"]
+        except glue.exceptions.EntityNotFoundException:
+            continue
+        location = (table.get("StorageDescriptor") or {}).get("Location") or ""
+        bucket, _, prefix = location.removeprefix("s3://").partition("/")
+        if location.startswith("s3://") and bucket:
+            total += _bytes_below(s3, bucket, prefix.rstrip("/") + "/")
+    return total
+
+
+def _named_tables(sql: str, database: str) -> set[tuple[str, str]]:
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = sqlglot.parse_one(sql, read="athena")
+    except (SqlglotError, RecursionError):
+        return set()
+    own = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+    tables = [table for table in tree.find_all(exp.Table) if table.name]
+    named = {((table.db or database).lower(), table.name.lower().partition("$")[0]) for table in tables}
+    return {(owner, name) for owner, name in named if name not in own}
+
+
+def _bytes_below(s3: Any, bucket: str, prefix: str) -> int:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return sum(entry["Size"] for page in pages for entry in page.get("Contents") or ())

@@ -15,6 +15,9 @@ from importlib import resources
 from smartcity.errors import UsageError
 
 _SKIP_OR_NAME = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|:([a-z_][a-z0-9_]*)", re.DOTALL)
+_STATEMENT_END = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|(;)", re.DOTALL)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
 Value = str | int | float
 
 
@@ -63,6 +66,14 @@ def _read(name: str, text: str) -> SavedQuery:
 def placeholders(sql: str) -> list[str]:
     """Every `:name` in a statement, outside texts and comments."""
     return [match[1] for match in _SKIP_OR_NAME.finditer(sql) if match[1]]
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a file: cut at semicolons outside texts and comments; those without content are dropped."""
+    ends = [match.start(1) for match in _STATEMENT_END.finditer(text) if match[1]]
+    begins = [0, *(end + 1 for end in ends)]
+    parts = (text[begin:end].strip() for begin, end in zip(begins, [*ends, len(text)], strict=True))
+    return [part for part in parts if _COMMENT.sub("", part).strip()]
 
 
 def bind(sql: str, values: Mapping[str, Value]) -> tuple[str, list[str]]:

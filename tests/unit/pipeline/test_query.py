@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smartcity.errors import ExitCode, Interrupted, UsageError
 from smartcity.events import LAKE_COLUMNS, TOPICS
 from smartcity.pipeline import query
-from smartcity.queries import bind, literal, placeholders, saved_queries, saved_query
+from smartcity.queries import bind, literal, placeholders, saved_queries, saved_query, statements
 
 
 class Athena:
@@ -152,6 +152,33 @@ def test_parameters_are_found_outside_texts_and_comments() -> None:
     bound, values = bind(sql, {"yes": "it's", "other": 1.5})
     assert bound.endswith("WHERE a = ? AND b > ? AND c = ?")
     assert values == ["'it''s'", "1.5", "'it''s'"]
+
+
+def test_a_file_is_cut_at_its_semicolons() -> None:
+    text = "SELECT ';' AS a; -- it; is\nSELECT 2 /* ; */;;\n-- only a comment\n"
+    assert statements(text) == ["SELECT ';' AS a", "-- it; is\nSELECT 2 /* ; */"]
+
+
+def test_the_largest_scan_is_all_files_of_the_named_tables() -> None:
+    sizes = {"lake/vehicle/": [10, 20], "lake/gps/": [5]}
+
+    class Missing(Exception):
+        pass
+
+    def get_table(DatabaseName: str, Name: str) -> dict[str, Any]:
+        if (DatabaseName, Name) not in {("smartcity", "vehicle"), ("smartcity", "gps")}:
+            raise Missing
+        return {"Table": {"StorageDescriptor": {"Location": f"s3://bucket/lake/{Name}"}}}
+
+    def paginate(Bucket: str, Prefix: str) -> list[dict[str, Any]]:
+        assert Bucket == "bucket"
+        return [{"Contents": [{"Size": size} for size in sizes[Prefix]]}, {}]
+
+    glue = SimpleNamespace(get_table=get_table, exceptions=SimpleNamespace(EntityNotFoundException=Missing))
+    s3 = SimpleNamespace(get_paginator=lambda _name: SimpleNamespace(paginate=paginate))
+    sql = "WITH t AS (SELECT * FROM vehicle) SELECT * FROM t JOIN smartcity.gps g ON true JOIN nosuch ON true"
+    assert query.largest_scan_bytes(glue, s3, sql, "smartcity") == 35
+    assert query.largest_scan_bytes(glue, s3, "SELEC 1 FROM", "smartcity") == 0
 
 
 def test_missing_and_unknown_parameters_are_named() -> None:
