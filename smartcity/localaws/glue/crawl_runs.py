@@ -14,6 +14,7 @@ import orjson
 
 from smartcity.localaws.api import Context
 from smartcity.localaws.glue.crawl.publish import Changes
+from smartcity.localaws.glue.crawl.reader import OpenReader
 from smartcity.localaws.glue.crawl.run import Crawl, CrawlFailed, CrawlStopped
 from smartcity.localaws.glue.scope import Scope
 from smartcity.localaws.glue.store import dump, load
@@ -43,8 +44,8 @@ class Outcome:
 class CrawlRuns:
     """Begins, runs, interrupts and ends crawls."""
 
-    def __init__(self, context: Context, scope: Scope) -> None:
-        self._context, self._scope = context, scope
+    def __init__(self, context: Context, scope: Scope, open_reader: OpenReader) -> None:
+        self._context, self._scope, self._open_reader = context, scope, open_reader
         self._threads: dict[str, tuple[threading.Thread, threading.Event]] = {}
 
     def begin(self, db: sqlite3.Connection, crawler: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +75,8 @@ class CrawlRuns:
     def _run(self, begun: dict[str, Any], stop: threading.Event) -> None:
         crawler = begun["Crawler"]
         try:
-            outcome = Outcome("COMPLETED", changes=Crawl(self._context, self._scope, crawler, stop).run())
+            crawl = Crawl(self._context, self._scope, self._open_reader, crawler, stop)
+            outcome = Outcome("COMPLETED", changes=crawl.run())
         except CrawlStopped:
             outcome = Outcome("STOPPED", "The crawl was stopped.")
         except CrawlFailed as error:

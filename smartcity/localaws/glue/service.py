@@ -9,6 +9,7 @@ from typing import Any
 from smartcity.localaws.api import Context, Operation, Request
 from smartcity.localaws.glue import arns, faults
 from smartcity.localaws.glue.account import Account
+from smartcity.localaws.glue.crawl.reader import OpenReader, SignedReader
 from smartcity.localaws.glue.crawl_history import CrawlHistory
 from smartcity.localaws.glue.crawl_runs import CrawlRuns
 from smartcity.localaws.glue.crawlers import Crawlers
@@ -28,9 +29,9 @@ class GlueService:
 
     name = "glue"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, open_reader: OpenReader = SignedReader) -> None:
         self._scope = Scope(Store(context.root / "glue" / "glue.sqlite"), context.region, context.account_id)
-        self._runs = CrawlRuns(context, self._scope)
+        self._runs = CrawlRuns(context, self._scope, open_reader)
         self._parts = (
             Databases(self._scope),
             Tables(self._scope),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smartcity.localaws.glue.crawl.listing import S3Object
 from smartcity.localaws.glue.crawl.types import GlueType
+
+if TYPE_CHECKING:
+    from smartcity.localaws.glue.crawl.reader import Reader
 
 PARQUET, CSV, JSON, UNKNOWN_FORMAT = "parquet", "csv", "json", "unknown"
 
@@ -47,7 +50,7 @@ class Facts:
         )
 
 
-def read_facts(s3: Any, item: S3Object) -> Facts:
+def read_facts(reader: Reader, item: S3Object) -> Facts:
     """Look into an object: its name decides what is tried first, its content what it is.
 
     Raises botocore's `ClientError` as S3 answers it. What no classifier knows is UNKNOWN.
@@ -55,12 +58,7 @@ def read_facts(s3: Any, item: S3Object) -> Facts:
     from smartcity.localaws.glue.crawl import parquet_facts, text_facts
 
     if not item.key.endswith((".csv", ".json", ".jsonl", ".ndjson", ".txt", ".tsv", ".gz")):
-        tail = _range(s3, item, f"bytes=-{parquet_facts.TAIL_BYTES}")
+        tail = reader.read(item, f"bytes=-{parquet_facts.TAIL_BYTES}")
         if parquet_facts.is_parquet(tail):
-            return parquet_facts.from_tail(tail, lambda size: _range(s3, item, f"bytes=-{size}"))
-    return text_facts.from_sample(_range(s3, item, f"bytes=0-{SAMPLE_BYTES - 1}"), item.size)
-
-
-def _range(s3: Any, item: S3Object, wanted: str) -> bytes:
-    content: bytes = s3.get_object(Bucket=item.bucket, Key=item.key, Range=wanted)["Body"].read()
-    return content
+            return parquet_facts.from_tail(tail, lambda size: reader.read(item, f"bytes=-{size}"))
+    return text_facts.from_sample(reader.read(item, f"bytes=0-{SAMPLE_BYTES - 1}"), item.size)

@@ -16,10 +16,8 @@ from smartcity.localaws.glue.crawl.folders import Found, Grouping, find_tables
 from smartcity.localaws.glue.crawl.listing import S3Object, Target, list_target
 from smartcity.localaws.glue.crawl.memory import Memory
 from smartcity.localaws.glue.crawl.publish import Changes, Policy, Publisher
+from smartcity.localaws.glue.crawl.reader import READERS, OpenReader, Reader
 from smartcity.localaws.glue.scope import Scope
-
-#: Objects looked into at the same time; the answers come from this very process, so more would not help.
-READERS = 8
 
 _NEEDS = {
     "ListObjectsV2": ("s3:ListBucket", "arn:aws:s3:::{bucket}"),
@@ -43,8 +41,11 @@ def role_arn(role: str, account_id: str) -> str:
 class Crawl:
     """One run of a crawler (its stored document). `stop` is set to interrupt it."""
 
-    def __init__(self, context: Context, scope: Scope, crawler: dict[str, Any], stop: threading.Event) -> None:
-        self._context, self._scope, self._crawler, self._stop = context, scope, crawler, stop
+    def __init__(
+        self, context: Context, scope: Scope, open_reader: OpenReader, crawler: dict[str, Any], stop: threading.Event
+    ) -> None:
+        self._context, self._scope, self._open_reader = context, scope, open_reader
+        self._crawler, self._stop = crawler, stop
         self._role = role_arn(crawler["Role"], scope.account_id)
         self._memory = Memory(scope.store, crawler["Name"])
         self._configuration = configuration_of(crawler)
@@ -110,11 +111,9 @@ class Crawl:
     def _find(self, targets: Sequence[Target]) -> list[Found]:
         credentials = self._context.access.role_credentials(self._role, "glue.amazonaws.com", "AWS-Crawler")
         s3 = self._context.client("s3", **credentials)
-        try:
-            listed = [(target, self._chosen(list_target(s3, target))) for target in targets]
-            facts = self._facts(s3, [(target, item) for target, items in listed for item in items])
-        finally:
-            s3.close()
+        listed = [(target, self._chosen(list_target(s3, target))) for target in targets]
+        reader = self._open_reader(self._context, credentials)
+        facts = self._facts(reader, [(target, item) for target, items in listed for item in items])
         found: dict[str, Found] = {}
         for target, items in listed:
             grouping = self._grouping()
@@ -146,14 +145,14 @@ class Crawl:
             if item.uri in self._memory.seen or f"s3://{item.bucket}/{item.folder}" not in folders
         ]
 
-    def _facts(self, s3: Any, wanted: Sequence[tuple[Target, S3Object]]) -> dict[str, Facts]:
+    def _facts(self, reader: Reader, wanted: Sequence[tuple[Target, S3Object]]) -> dict[str, Facts]:
         """Facts of all objects: remembered, read, or (beyond the sample size of a folder) inferred from neighbours."""
         items = [item for _, item in wanted]
         known = {item.uri: facts for item in items if (facts := self._recall(item)) is not None}
         unread = [(target, item) for target, item in wanted if item.uri not in known]
         chosen = _sampled(unread)
         with ThreadPoolExecutor(READERS, thread_name_prefix="crawl") as pool:
-            read = dict(pool.map(lambda item: (item.uri, self._read(s3, item)), chosen))
+            read = dict(pool.map(lambda item: (item.uri, self._read(reader, item)), chosen))
         self._memory.learn([(item, read[item.uri]) for item in chosen], {item.uri for item in items})
         known.update(read)
         for item in items:
@@ -166,10 +165,10 @@ class Crawl:
             return self._memory.recall(item, whatever_etag=True)
         return self._memory.recall(item)
 
-    def _read(self, s3: Any, item: S3Object) -> Facts:
+    def _read(self, reader: Reader, item: S3Object) -> Facts:
         self._check_stop()
         try:
-            return read_facts(s3, item)
+            return read_facts(reader, item)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404", "InvalidRange"):
                 return Facts("unknown")  # deleted or replaced since it was listed: the next crawl sees it

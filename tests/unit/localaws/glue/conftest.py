@@ -137,7 +137,7 @@ class World:
 
     def open(self) -> None:
         """Start the service (again)."""
-        self.service = GlueService(self.context)
+        self.service = GlueService(self.context, open_reader=lambda *_: self.s3)
         self.service.start()
         self.glue = client_of(self.service)
 

@@ -1,14 +1,15 @@
-"""S3 in memory: as much of boto3's client as the crawler uses."""
+"""S3 in memory: boto3's listing and the crawler's reader."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from smartcity.localaws.glue.crawl.listing import S3Object
 
 
 class FakeS3:
@@ -60,17 +61,10 @@ class FakeS3:
             ]
         }
 
-    def get_object(self, Bucket: str, Key: str, Range: str = "") -> dict[str, Any]:
-        """An object or a range of it."""
+    def read(self, item: S3Object, wanted: str) -> bytes:
+        """A range of an object, as the crawler's reader gives it."""
         self._refuse("GetObject", "AccessDenied")
-        self.reads.append(Key)
-        body = self.objects[Bucket, Key]
-        first, _, last = Range.removeprefix("bytes=").partition("-")
-        if Range and not first:
-            body = body[-int(last) :]
-        elif Range:
-            body = body[int(first) : int(last) + 1]
-        return {"Body": io.BytesIO(body)}
-
-    def close(self) -> None:
-        """Nothing to close."""
+        self.reads.append(item.key)
+        body = self.objects[item.bucket, item.key]
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        return body[int(first) : int(last) + 1] if first else body[-int(last) :]
