@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from smartcity.errors import PrerequisiteError
-from smartcity.services import ports
+from smartcity.services import ports, trino_geospatial
 from smartcity.services.aot import AotCache, aot_cache
 from smartcity.services.jars import classpath
 from smartcity.services.java import find_java
@@ -36,7 +36,7 @@ VERSION = "476"
 _OLDEST_JAVA = 24
 _SERVER_GROUP = "trino"
 _PLUGIN_GROUP = "trino-hive"
-_PLUGINS = ("io.trino.plugin.hive.HivePlugin",)
+_PLUGIN = "io.trino.plugin.hive.HivePlugin"
 #: how long a first start waits for local AWS, started beside it, to make its key
 _KEY_WAIT_S = 20.0
 _POLL_S = 0.05
@@ -63,6 +63,7 @@ class TrinoProgram:
     java: Java
     server: Sequence[Path]
     plugin: Sequence[Path]
+    plugin_classes: Sequence[str]
     cache: AotCache
 
     def argv(self, engine: Engine, extra: Sequence[str]) -> list[str]:
@@ -82,7 +83,7 @@ class TrinoProgram:
                 link.unlink()
         for name, path in wanted.items():
             (folder / name).symlink_to(path)
-        write_if_changed(folder / "smartcity-plugins.jar", plugin_jar(*_PLUGINS))
+        write_if_changed(folder / "smartcity-plugins.jar", plugin_jar(*self.plugin_classes))
 
 
 def trino_program(settings: Settings) -> TrinoProgram:
@@ -91,7 +92,11 @@ def trino_program(settings: Settings) -> TrinoProgram:
     launcher = write_if_changed(settings.cache_dir / "trino" / f"launcher-{VERSION}.jar", launcher_jar(VERSION))
     server = [launcher, *classpath(settings, _SERVER_GROUP)]
     cache = aot_cache(settings, "trino", java, server, _JVM_FLAGS)
-    return TrinoProgram(java, server, classpath(settings, _PLUGIN_GROUP), cache)
+    plugin, classes = classpath(settings, _PLUGIN_GROUP), [_PLUGIN]
+    if settings.trino.geospatial:
+        plugin += [trino_geospatial.jar(settings), *trino_geospatial.needed(server)]
+        classes.append(trino_geospatial.PLUGIN)
+    return TrinoProgram(java, server, plugin, classes, cache)
 
 
 def project_engine(settings: Settings) -> Engine:
@@ -104,6 +109,7 @@ def project_engine(settings: Settings) -> Engine:
 def trino_service(settings: Settings) -> ServiceSpec:
     """The row of the table of services."""
     engine = project_engine(settings)
+    unpack = settings.trino.geospatial and not trino_geospatial.is_there(settings)
 
     def command() -> Command:
         program = trino_program(settings)
@@ -121,7 +127,8 @@ def trino_service(settings: Settings) -> ServiceSpec:
         data_dir=settings.folder.trino,
         command=command,
         ready=lambda within_s: is_ready(engine, within_s),
-        jar_groups=(_SERVER_GROUP, _PLUGIN_GROUP),
+        jar_groups=(_SERVER_GROUP, _PLUGIN_GROUP, *((trino_geospatial.GROUP,) if unpack else ())),
+        prepare=(lambda _progress: trino_geospatial.unpack(settings)) if unpack else None,
         heap_mb=engine.heap_mb,
     )
 
