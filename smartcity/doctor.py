@@ -65,7 +65,7 @@ def _python() -> Check:
 def _local_parts(settings: Settings) -> Check:
     if settings.aws.target == "account":
         return Check("local AWS", "ok", "not needed: aws.target is account")
-    missing = [name for name in ("ministack", "duckdb") if find_spec(name) is None]
+    missing = [name for name in ("duckdb", "anycrc") if find_spec(name) is None]
     if missing:
         return Check("local AWS", "missing", f"{', '.join(missing)} not installed", "pip install 'smartcity[local]'")
     return Check("local AWS", "ok", "installed")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
 #: Names as in `x-amz-checksum-<name>`.
+_CYCLIC = {"crc32": ("CRC32", 4), "crc32c": ("CRC32C", 4), "crc64nvme": ("CRC64-NVME", 8)}
 ALGORITHMS = ("crc32", "crc32c", "crc64nvme", "sha1", "sha256", "sha512", "md5")
 
 
@@ -24,7 +24,7 @@ class Digest(Protocol):
 
 
 class _Cyclic:
-    """A CRC behind hashlib's interface."""
+    """A CRC behind hashlib's interface; `step` takes a piece and the value so far."""
 
     def __init__(self, step: Callable[[Any, int], int], size: int) -> None:
         self._step = step
@@ -40,16 +40,11 @@ class _Cyclic:
 
 def new_digest(algorithm: str) -> Digest:
     """An empty digest; raises `ValueError` for what S3 does not know."""
-    if algorithm == "crc32":
-        return _Cyclic(zlib.crc32, 4)
-    if algorithm == "crc32c":
-        from awscrt import checksums
+    if algorithm in _CYCLIC:
+        import anycrc
 
-        return _Cyclic(checksums.crc32c, 4)
-    if algorithm == "crc64nvme":
-        from awscrt import checksums
-
-        return _Cyclic(checksums.crc64nvme, 8)
+        model, size = _CYCLIC[algorithm]
+        return _Cyclic(anycrc.Model(model).calc, size)  # type: ignore[attr-defined]  the package exports by import
     if algorithm in ("sha1", "sha256", "sha512", "md5"):
         return hashlib.new(algorithm, usedforsecurity=False)
     raise ValueError(algorithm)
