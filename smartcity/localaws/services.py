@@ -28,6 +28,8 @@ _log = logging.getLogger("smartcity.localaws")
 _FROM_CONTEXT = (
     ("smartcity.localaws.glue", "GlueService"),
     ("smartcity.localaws.athena", "AthenaService"),
+    ("smartcity.localaws.redshift", "RedshiftServerlessService"),
+    ("smartcity.localaws.redshift", "RedshiftDataService"),
 )
 CREDENTIALS_FILE = "credentials.json"
 
