@@ -20,7 +20,7 @@ PRINCIPAL = "local-aws"
 #: what local AWS may set for one query: a workgroup's limit of bytes scanned, and time limits
 _SESSION_PROPERTIES = "query_max_scan_physical_bytes|query_max_run_time|query_max_execution_time"
 
-_ALL = "all"
+_TABLE_PRIVILEGES = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP", "GRANT_SELECT"]
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,11 @@ class Engine:
     def rules(self) -> object:
         """File-based access control: the lake's catalog and nothing else, on whoever's behalf."""
         return {
-            "catalogs": [{"catalog": CATALOG, "allow": _ALL}],
+            "catalogs": [{"catalog": CATALOG, "allow": "all"}],
+            "tables": [  # the catalog "system" cannot be forbidden, its tables can: they show other callers' queries
+                {"catalog": "system", "schema": "(?!information_schema$).*", "privileges": []},
+                {"catalog": f"{CATALOG}|system", "privileges": _TABLE_PRIVILEGES},
+            ],
             "impersonation": [{"original_user": PRINCIPAL, "new_user": ".*"}],
             "queries": [{"allow": ["execute", "kill", "view"]}],
             "procedures": [],
