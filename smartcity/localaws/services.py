@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import logging
+import importlib.util
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 from smartcity.localaws.api import Context, Service
 from smartcity.localaws.gate.app import Gate
 from smartcity.localaws.gate.authentication import Authenticator
+from smartcity.localaws.gate.deferred import DeferredService
 from smartcity.localaws.gate.registry import Registry
 from smartcity.localaws.identity.access import IdentityAccess
 from smartcity.localaws.identity.administrator import ensure_administrator
@@ -23,13 +23,12 @@ from smartcity.localaws.identity.store import IdentityStore
 from smartcity.localaws.identity.sts import StsService
 from smartcity.localaws.s3.service import S3Service
 
-_log = logging.getLogger("smartcity.localaws")
-#: Services built from a `Context`: module and class.
-_FROM_CONTEXT = (
-    ("smartcity.localaws.glue", "GlueService"),
-    ("smartcity.localaws.athena", "AthenaService"),
-    ("smartcity.localaws.redshift", "RedshiftServerlessService"),
-    ("smartcity.localaws.redshift", "RedshiftDataService"),
+#: Services built from a `Context`: botocore's name, module, class.
+FROM_CONTEXT = (
+    ("glue", "smartcity.localaws.glue", "GlueService"),
+    ("athena", "smartcity.localaws.athena", "AthenaService"),
+    ("redshift-serverless", "smartcity.localaws.redshift", "RedshiftServerlessService"),
+    ("redshift-data", "smartcity.localaws.redshift", "RedshiftDataService"),
 )
 CREDENTIALS_FILE = "credentials.json"
 
@@ -109,18 +108,10 @@ def build(options: Options, clock: Callable[[], float] = time.time) -> Gate:
         S3Service(root / "s3", options.region, options.account_id, clock),
         IamService(store, clock),
         sts,
-        *_from_context(context),
+        *(DeferredService(name, module, cls, context) for name, module, cls in FROM_CONTEXT if _there(module)),
     ]
     return Gate(Authenticator(principals, options.region, clock), Registry(services))
 
 
-def _from_context(context: Context) -> list[Service]:
-    found: list[Service] = []
-    for module, name in _FROM_CONTEXT:
-        try:
-            found.append(getattr(importlib.import_module(module), name)(context))
-        except (ModuleNotFoundError, AttributeError) as error:
-            if getattr(error, "name", None) not in (module, name):
-                raise
-            _log.warning("%s is not there: %s", name, error)
-    return found
+def _there(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

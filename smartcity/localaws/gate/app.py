@@ -63,7 +63,7 @@ class Gate:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await asyncio.to_thread(self._registry.start)
+                self._registry.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await asyncio.to_thread(self._registry.stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -34,7 +35,10 @@ class Registry:
         return await loop.run_in_executor(self._pools[service], contextvars.copy_context().run, call, *args)
 
     def start(self) -> None:
-        """Let every service resume what a kill interrupted."""
+        """Let every service resume what a kill interrupted, one after the other, beside the work."""
+        threading.Thread(target=self._start, name="aws-start", daemon=True).start()
+
+    def _start(self) -> None:
         for service in self._services.values():
             service.start()
 

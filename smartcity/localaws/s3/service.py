@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -90,8 +89,8 @@ class S3Service:
             raise s3_error("KeyTooLongError", MaxSizeAllowed=_KEY_LIMIT_BYTES)
 
     def start(self) -> None:
-        """Remove the files that a kill left without an object, beside the work."""
-        threading.Thread(target=self.store.sweep, name="s3-sweep", daemon=True).start()
+        """Remove the files that a kill left without an object."""
+        self.store.sweep()
 
     def stop(self) -> None:
         """Close the database."""
