@@ -100,5 +100,7 @@ def _translated(piece: str) -> str:
     if piece in ("*", "?"):
         return "[^/]*" if piece == "*" else "[^/]"
     if piece.startswith("[") and piece.endswith("]"):
-        return f"[^/{re.escape(piece[2:-1])}]".replace(r"\-", "-") if piece[1] == "!" else piece
+        negated = piece[1] == "!"
+        inside = re.escape(piece[2 if negated else 1 : -1]).replace(r"\-", "-")
+        return f"[^/{inside}]" if negated else f"[{inside}]"
     return re.escape(piece[1:] if piece.startswith("\\") and len(piece) > 1 else piece)

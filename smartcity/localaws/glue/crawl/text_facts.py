@@ -39,7 +39,7 @@ def from_sample(sample: bytes, size: int) -> Facts:
         return Facts(UNKNOWN_FORMAT)
     if not complete:
         text = text[: text.rfind("\n") + 1]
-    share = 1.0 if complete else size / used
+    share = 1.0 if complete else size / max(1, used)
     return _json(text, compression, share) or _csv(text, compression, share) or Facts(UNKNOWN_FORMAT)
 
 
