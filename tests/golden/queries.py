@@ -32,6 +32,8 @@ class Query:
     error_type: str | None
     shape_only: bool
     oracle: bool
+    error_message: str | None = None
+    update_count: int | None = None
 
     def difference(self, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> str:
         """What differs first between the recorded answer and this one, or nothing.
@@ -79,4 +81,6 @@ def _read(file: Path) -> Query:
         error_type=recorded.get("error_type"),
         shape_only=recorded.get("compare") == "shape",
         oracle=recorded.get("oracle") != "none",
+        error_message=recorded.get("error_message"),
+        update_count=recorded.get("update_count"),
     )

@@ -85,7 +85,8 @@ class Queries:
             self._require_empty(job, write, f"{database}.{table}")
         job.permissions.glue("CreateTable", database, table)
         job.permissions.write(write.location)
-        self.permit(job, ask, statement.tokens)
+        if statement.what == "CREATE_TABLE_AS_SELECT":
+            self.permit(job, ask, statement.tokens)
         existed = write.if_not_exists and catalog.find_table(database, table) is not None
         self._drain(job, ask)
         objects = [] if existed else self._objects(write.location)
@@ -150,7 +151,10 @@ class Queries:
             rows = self.trino.collect(explain.text, ask.session(job), job.cancelled, Outcome())
         except QueryFailed as failure:
             raise ask.edited.back(explain.back(failure)) from None
-        plan: dict[str, Any] = json.loads(rows[0][0])
+        try:
+            plan: dict[str, Any] = json.loads(rows[0][0])
+        except (ValueError, IndexError):
+            raise denied("The engine does not tell which tables the statement touches.") from None
         return plan
 
     def _pages(self, job: Job, ask: Ask) -> Any:

@@ -197,5 +197,7 @@ def _found(text: str | None, type_: str) -> Any:
 
 
 def _sorted_map(text: str, type_: str) -> Any:
-    """Maps have no order: their text is compared as the set of its entries."""
+    """Maps have no order: their text is compared as the set of its entries. Doubles are compared as numbers."""
+    if type_ == "array(double)":
+        return [None if part == "null" else float(part) for part in text[1:-1].split(", ")]
     return ("entries", sorted(text[1:-1].split(", "))) if type_.startswith("map") else text
