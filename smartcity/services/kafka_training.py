@@ -5,13 +5,8 @@ It costs some eight seconds of processor time and saves one on every start.
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,18 +15,14 @@ from smartcity.errors import ServiceError
 from smartcity.services import ports
 from smartcity.services.disk import exclusive
 from smartcity.services.kafka import Broker, is_ready, kafka_program
+from smartcity.services.training import running, wait_until
 
 if TYPE_CHECKING:
     from threading import Event
 
     from smartcity.settings import Settings
 
-_POLL_S = 0.1
 _READY_S = 60.0
-_WRITE_S = 180.0
-
-#: Runs the program until our end of its standard input closes, be it that we say so or that we are killed.
-_UNTIL_INPUT_ENDS = 'nice -n 10 "$@" </dev/null & read -r _; kill $!; wait $!'
 
 
 def make_cache(settings: Settings, stop: Event) -> bool:
@@ -50,48 +41,15 @@ def make_cache(settings: Settings, stop: Event) -> bool:
     ):
         broker = Broker(Path(scratch), _free_pair(), 3_600_000, settings.kafka.heap_mb)
         broker.write_config()
-        with _running(program.serve(broker, cache.training_flags), broker.folder, stop):
+        with running(program.serve(broker, cache.training_flags), broker.folder, stop):
             _use(broker, stop)
         return not stop.is_set() and cache.publish()
     return False
 
 
-@contextmanager
-def _running(argv: Sequence[str], folder: Path, stop: Event) -> Iterator[None]:
-    with (folder / "output").open("wb") as output:
-        shell = subprocess.Popen(
-            ["/bin/sh", "-c", _UNTIL_INPUT_ENDS, "smartcity", *argv],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            cwd=folder,
-            start_new_session=True,
-        )
-        try:
-            yield
-        finally:
-            _end(shell, stop)
-
-
-def _end(shell: subprocess.Popen[bytes], stop: Event) -> None:
-    """Let the program end, which is when it writes the cache; kill it where that takes too long or is not wanted."""
-    assert shell.stdin is not None  # noqa: S101  it is a pipe
-    shell.stdin.close()
-    deadline = time.monotonic() + _WRITE_S
-    while shell.poll() is None and time.monotonic() < deadline and not stop.is_set():
-        time.sleep(_POLL_S)
-    with suppress(ProcessLookupError):
-        os.killpg(shell.pid, signal.SIGKILL)
-    shell.wait()
-
-
 def _use(broker: Broker, stop: Event) -> None:
     """Wait for the broker and send it some events, so that the classes of that path are in the cache as well."""
-    deadline = time.monotonic() + _READY_S
-    while not is_ready(broker, 1.0):
-        if time.monotonic() > deadline or stop.is_set():
-            raise ServiceError("The training broker did not answer.")
-        time.sleep(_POLL_S)
+    wait_until(lambda: is_ready(broker, 1.0), _READY_S, stop)
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient
     from confluent_kafka.cimpl import NewTopic

@@ -122,10 +122,12 @@ class NativeRuntime:
     def _stop_one(self, name: str) -> bool:
         record = self.pids.read(name)
         ran = record is not None and record.alive
+        spec = self.services.get(name)
         if record is not None:
-            spec = self.services.get(name)
             process.terminate(record, spec.stop_s if spec else _STOP_S)
         self.pids.remove(name)
+        if ran and spec is not None and spec.after_stop is not None:
+            spec.after_stop()
         return ran
 
     def _check_alive(self, spec: ServiceSpec) -> None:

@@ -51,6 +51,8 @@ class ServiceSpec:
     #: makes later starts faster at a cost of seconds; `prepare` runs it beside the download of other groups, or not at
     #: all, and sets the event when it must end at once
     warm_up: Callable[[Event], None] | None = None
+    #: called once the service has been stopped on request; must return at once
+    after_stop: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,13 @@ def trino_program(settings: Settings) -> TrinoProgram:
 def project_engine(settings: Settings) -> Engine:
     """The engine that the settings describe."""
     trino = settings.trino
-    limits = Limits(trino.query_memory_mb, trino.max_queries, trino.max_queued, trino.query_timeout_s)
-    return Engine(settings.folder.trino.absolute(), trino.port, trino.heap_mb, limits)
+    return Engine(settings.folder.trino.absolute(), trino.port, trino.heap_mb, project_limits(settings))
+
+
+def project_limits(settings: Settings) -> Limits:
+    """What the settings let a query take."""
+    trino = settings.trino
+    return Limits(trino.query_memory_mb, trino.max_queries, trino.max_queued, trino.query_timeout_s)
 
 
 def trino_service(settings: Settings) -> ServiceSpec:
@@ -130,7 +135,14 @@ def trino_service(settings: Settings) -> ServiceSpec:
         jar_groups=(_SERVER_GROUP, _PLUGIN_GROUP, *((trino_geospatial.GROUP,) if unpack else ())),
         prepare=(lambda _progress: trino_geospatial.unpack(settings)) if unpack else None,
         heap_mb=engine.heap_mb,
+        after_stop=lambda: _train(settings),
     )
+
+
+def _train(settings: Settings) -> None:
+    from smartcity.services.trino_training import start_in_background
+
+    start_in_background(settings)
 
 
 def _lake(settings: Settings) -> Lake:
@@ -183,7 +195,7 @@ def is_ready(engine: Engine, within_s: float) -> bool:
     if not ports.accepts(engine.port, min(within_s, 0.5)):
         return False
     try:
-        return not _starting(engine, within_s) and _select_1(engine, within_s) == [[1]]
+        return not _starting(engine, within_s) and select(engine, "SELECT 1", within_s) == [[1]]
     except (OSError, HTTPException, ValueError, KeyError):
         return False
 
@@ -192,14 +204,17 @@ def _starting(engine: Engine, within_s: float) -> bool:
     return bool(_ask(engine, "GET", "/v1/info", {}, within_s)["starting"])
 
 
-def _select_1(engine: Engine, within_s: float) -> list[Any]:
+def select(engine: Engine, sql: str, within_s: float) -> list[Any]:
+    """The rows of a small query, or what came of them in time; a failed one has none. Raises `OSError` and others."""
     deadline = time.monotonic() + within_s
-    headers = {**client_headers(engine.token), "X-Trino-User": PRINCIPAL, "X-Trino-Source": "ready"}
-    page = _ask(engine, "POST", "/v1/statement", headers, within_s, body="SELECT 1")
+    headers = {**client_headers(engine.token), "X-Trino-User": PRINCIPAL, "X-Trino-Source": "smartcity"}
+    page = _ask(engine, "POST", "/v1/statement", headers, within_s, body=sql)
     rows: list[Any] = page.get("data", [])
     while "nextUri" in page and time.monotonic() < deadline:
         page = _ask(engine, "GET", urlsplit(page["nextUri"]).path, headers, within_s)
         rows += page.get("data", [])
+    if "nextUri" in page:  # too late: the next question must not wait for this one
+        _ask(engine, "DELETE", urlsplit(page["nextUri"]).path, headers, within_s)
     return rows
 
 
@@ -210,7 +225,7 @@ def _ask(
     try:
         connection.request(method, path, body or None, dict(headers))
         answer = connection.getresponse()
-        content: dict[str, Any] = json.loads(answer.read())
+        content: dict[str, Any] = json.loads(answer.read() or b"{}")
         return content
     finally:
         connection.close()
