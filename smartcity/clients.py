@@ -87,6 +87,12 @@ class Clients:
         }
 
     @cached_property
+    def account_id(self) -> str:
+        """The account that the credentials belong to."""
+        account: str = self.aws("sts").get_caller_identity()["Account"]
+        return account
+
+    @cached_property
     def kafka_admin(self) -> AdminClient:
         """Client that creates and describes topics."""
         from confluent_kafka.admin import AdminClient

@@ -193,6 +193,10 @@ class StepLines:
         """Step `number` (from 1) is at work."""
         self.now(f"{number} of {self.total} … {text}")
 
+    def note(self, text: str) -> None:
+        """A line between the steps."""
+        self.say(text, None)
+
     def finished(self, number: int, status: str, text: str, seconds: float) -> None:
         """Step `number` has ended with a status such as OK, SKIP or FAIL."""
         style = {"OK": "green", "FAIL": "bold red"}.get(status)
