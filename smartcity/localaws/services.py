@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,8 +86,17 @@ class ClientFactory:
         return make(service, endpoint_url=self._options.endpoint_url, config=config, **credentials)
 
 
-def build(options: Options, clock: Callable[[], float] = time.time) -> Gate:
-    """The application, with every service that is there."""
+def deferred(context: Context) -> list[Service]:
+    """The services that stand on the others, imported later."""
+    return [DeferredService(name, module, cls, context) for name, module, cls in FROM_CONTEXT if _there(module)]
+
+
+def build(
+    options: Options,
+    clock: Callable[[], float] = time.time,
+    further: Callable[[Context], Iterable[Service]] = deferred,
+) -> Gate:
+    """The application, with every service that is there. `clock` gives epoch seconds."""
     root = options.data_dir
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o700)
@@ -108,7 +117,7 @@ def build(options: Options, clock: Callable[[], float] = time.time) -> Gate:
         S3Service(root / "s3", options.region, options.account_id, clock),
         IamService(store, clock),
         sts,
-        *(DeferredService(name, module, cls, context) for name, module, cls in FROM_CONTEXT if _there(module)),
+        *further(context),
     ]
     return Gate(Authenticator(principals, options.region, clock), Registry(services))
 

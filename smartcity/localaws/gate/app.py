@@ -50,6 +50,10 @@ class Gate:
         self._calls = Calls(registry)
         self._objects = ObjectCalls(registry)
 
+    def close(self) -> None:
+        """End background work and threads, and close the databases."""
+        self._registry.stop()
+
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; nothing but HTTP is spoken here."""
         if scope["type"] == "lifespan":
@@ -66,7 +70,7 @@ class Gate:
                 self._registry.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await asyncio.to_thread(self._registry.stop)
+                await asyncio.to_thread(self.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

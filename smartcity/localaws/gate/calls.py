@@ -83,11 +83,11 @@ class Calls:
         return await self._registry.run(call.service.name, self._run, call)
 
     def _run(self, call: Call) -> render.Answer:
-        _authorise(call)
         operation = _implemented(call)
         violated = constraint.violations(call.model.input_shape, call.request.params)
         if violated:
             raise AwsError(_invalid_code(call), constraint.sentence(violated))
+        _authorise(call)
         output = operation(call.request)
         if call.protocol == "query":
             return render.query_answer(call.model, output, call.request.request_id)
