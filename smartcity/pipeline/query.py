@@ -20,7 +20,7 @@ from smartcity.errors import Interrupted, ServiceError, UsageError
 FINAL_STATES = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 MIN_BILLED_BYTES = 10_000_000  #: Athena bills at least 10 MB for a statement that scans anything (Athena pricing)
 _TB = 1e12
-_FIRST_POLL_S, _LONGEST_POLL_S = 0.02, 1.0
+_FIRST_POLL_S, _LONGEST_POLL_S = 0.01, 1.0
 _USER = 2  # ErrorCategory of a fault in the statement or the data
 _PLACE = re.compile(r"line (\d+):(\d+)")
 
@@ -135,7 +135,7 @@ def wait_for(
                 stop_query(athena, query_id)
                 raise QueryTimeout(f"The query was not done after {timeout_s:.0f} s and has been stopped.", "")
             sleep(pause)
-            pause = min(pause * 1.3, _LONGEST_POLL_S)
+            pause = min(pause * 1.2, _LONGEST_POLL_S)
     except KeyboardInterrupt:
         stop_query(athena, query_id)
         raise Interrupted("Interrupted; the query has been stopped.", "") from None

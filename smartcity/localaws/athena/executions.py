@@ -20,6 +20,7 @@ from smartcity.localaws.athena.results import PAGE_LINES, Reader
 from smartcity.localaws.athena.runner import Runner, statistics_of
 from smartcity.localaws.athena.store import Store
 from smartcity.localaws.athena.workgroups import ENGINE, PRIMARY, Workgroups, check_output
+from smartcity.localaws.wire.render import Wire
 
 _MAX_SQL_BYTES = 262_144
 _FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
@@ -184,7 +185,7 @@ class Executions:
             if not hasattr(error, "response"):
                 raise
             raise invalid(f"Unable to read the results of query at {doc['url']}: {error}") from error
-        return [{"Data": [{} if cell is None else {"VarCharValue": cell} for cell in row]} for row in cells]
+        return Wire({"Data": [{} if cell is None else {"VarCharValue": cell} for cell in row]} for row in cells)
 
     def _text_lines(self, target: Any, doc: Doc, first: int, size: int) -> list[Doc]:
         lines = self.reader.text(target).split("\n")[:-1][first : first + size]

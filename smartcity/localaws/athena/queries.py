@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,10 +46,15 @@ class Queries:
     glue: Any
     s3: Any
     running: Callable[[Job], None]
+    analysts: ThreadPoolExecutor
 
     def rows(self, job: Job, ask: Ask, statement: Statement) -> None:
-        """A statement whose rows are the result; one without rows (INSERT) reports their number."""
-        self.permit(job, ask, statement.tokens)
+        """A statement whose rows are the result; one without rows (INSERT) reports their number.
+
+        A query only reads, so it starts while its permissions are still being looked at: neither a row nor an error
+        of it is seen before they are.
+        """
+        permitted = self._permitted(job, ask, statement)
         began = time.time()
         writer = None
         try:
@@ -57,16 +63,38 @@ class Queries:
                 if columns is None or job.outcome.update_type:
                     continue
                 if writer is None:
+                    permitted()
                     writer = self.output.writer(job, columns)
                 writer.write(rows)
             if writer is not None:
                 self.output.save_rows(job, writer)
             else:
+                permitted()
                 self.output.save_count(job, job.outcome.update_count or 0, self._written(job, began))
-        except BaseException:
+        except BaseException as error:
             if writer is not None:
                 writer.abort()
+            elif isinstance(error, QueryFailed):
+                permitted()
             raise
+
+    def _permitted(self, job: Job, ask: Ask, statement: Statement) -> Callable[[], None]:
+        """Begin to look at the permissions; the function returned waits for the verdict and raises it."""
+        if statement.touches_nothing and not ask.prepared:
+            return lambda: None
+        if not statement.only_reads:
+            self.permit(job, ask, statement.tokens)
+            return lambda: None
+        verdict = self.analysts.submit(self.permit, job, ask, statement.tokens)
+
+        def wait() -> None:
+            try:
+                verdict.result()
+            except QueryFailed:
+                job.outcome = Outcome()  # nothing of what the engine did meanwhile is told
+                raise
+
+        return wait
 
     def text(self, job: Job, ask: Ask) -> TextResult:
         """A statement whose rows are lines: EXPLAIN, SHOW FUNCTIONS."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,12 @@ class AthenaService:
     @cached_property
     def _runner(self) -> Runner:
         output = Output(self._s3, self._store, self._reader)
-        queries = Queries(self._trino, output, self._glue, self._s3, self._running)
+        queries = Queries(self._trino, output, self._glue, self._s3, self._running, self._analysts)
         return Runner(self._store, Work(queries, self._store), self._concurrency, self._engine_wait_s)
+
+    @cached_property
+    def _analysts(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._concurrency, thread_name_prefix="athena-analysis")
 
     def _running(self, job: Any) -> None:
         self._runner.running(job)
@@ -146,6 +151,7 @@ class AthenaService:
     def stop(self) -> None:
         """End running queries and close the files."""
         self._runner.stop()
+        self._analysts.shutdown(wait=True, cancel_futures=True)
         self._trino.close()
         self._store.close()
 

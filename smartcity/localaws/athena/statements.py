@@ -36,13 +36,19 @@ class Statement:
     what: str  #: "SELECT", "INSERT", "CREATE_TABLE_AS_SELECT", "SHOW_TABLES", … : `SubstatementType`
     type: str  #: DML, DDL or UTILITY: `StatementType`
 
-    def words(self, count: int) -> list[str]:
-        """The first tokens in capitals."""
-        return [token.text.upper() if token.kind == "word" else token.text for token in self.tokens[:count]]
+    @property
+    def only_reads(self) -> bool:
+        """Whether this is surely a query: it begins as one."""
+        return self.what == "SELECT" and (self.tokens[0].is_word(*_QUERY) or self.tokens[0].is_symbol("("))
 
     def rest(self, first: int) -> str:
         """The text from token number `first`."""
         return self.sql[self.tokens[first].start :]
+
+    @property
+    def touches_nothing(self) -> bool:
+        """Whether this is a query that surely names no table: there is no FROM and no TABLE in it."""
+        return self.only_reads and not any(token.is_word("FROM", "TABLE") for token in self.tokens)
 
 
 def classify(sql: str) -> Statement:

@@ -54,6 +54,10 @@ def json_answer(operation: OperationModel, output: dict[str, Any], version: str)
     return Answer(200, {"content-type": f"application/x-amz-json-{version}"}, orjson.dumps(value))
 
 
+class Wire(list[Any]):
+    """A list whose members already have the wire's form: large answers are not walked through again."""
+
+
 def json_value(shape: Any, value: Any) -> Any:
     """`value` with the model's wire names: moments as epoch seconds, blobs as base64, None left out."""
     kind = shape.type_name
@@ -67,7 +71,7 @@ def json_value(shape: Any, value: Any) -> Any:
             if item is not None and name in members
         }
     if kind == "list":
-        return [json_value(shape.member, item) for item in value]
+        return value if isinstance(value, Wire) else [json_value(shape.member, item) for item in value]
     if kind == "map":
         return {str(key): json_value(shape.value, item) for key, item in value.items() if item is not None}
     return _json_leaf(kind, value)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.golden.compare import comparable, first_difference, split_arguments
-from tests.golden.loader import load
-from tests.golden.queries import Query, all_queries
 
 from smartcity.localaws.athena.values import Column, Type, formatter
 from smartcity.pipeline import query as athena_query
+from tests.golden.compare import comparable, first_difference, split_arguments
+from tests.golden.loader import load
+from tests.golden.queries import Query, all_queries
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Stack
