@@ -24,7 +24,7 @@ _TYPES: Mapping[pa.DataType, str] = {
 
 
 def load(s3: Any, glue: Any, bucket: str, scratch: Path) -> None:
-    """Make the bucket, both databases and the five tables with all their partitions; `scratch` is a folder to write in."""
+    """Make the bucket, both databases and the five tables with all partitions; `scratch` is a folder to write in."""
     _make_bucket(s3, bucket)
     for database in (DATABASE, SCRATCH):
         glue.create_database(DatabaseInput={"Name": database, "LocationUri": f"s3://{bucket}/{database}/"})
@@ -36,6 +36,12 @@ def load(s3: Any, glue: Any, bucket: str, scratch: Path) -> None:
         glue.create_table(DatabaseName=DATABASE, TableInput=table_input(table, f"s3://{bucket}/{DATABASE}/{table}/"))
         folders = sorted(key.rpartition("/")[0] for key in keys if key.startswith(f"{DATABASE}/{table}/"))
         _add_partitions(glue, table, [f"s3://{bucket}/{folder}/" for folder in folders])
+
+
+def unload(glue: Any) -> None:
+    """Forget both databases with their tables; the bucket stays."""
+    for database in (DATABASE, SCRATCH):
+        glue.delete_database(Name=database)
 
 
 def _make_bucket(s3: Any, bucket: str) -> None:
