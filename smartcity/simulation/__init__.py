@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smartcity.simulation.batch import EventBatch
-    from smartcity.simulation.frames import FrameTaker
+    from smartcity.simulation.footage import FrameTaker
 
 __all__ = ["Trip", "trip"]
 

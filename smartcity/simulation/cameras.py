@@ -59,6 +59,10 @@ class View:
     flow_kmh: FloatArray
     congestion: IntArray
 
+    def of(self, rows: IntArray) -> View:
+        """Some of the views."""
+        return View(self.vehicles[rows], self.flow_kmh[rows], self.congestion[rows])
+
 
 def look(
     traffic: Traffic,

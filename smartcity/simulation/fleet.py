@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,9 @@ from smartcity.errors import UsageError
 from smartcity.simulation.batch import EventBatch
 from smartcity.simulation.car import Car
 from smartcity.simulation.city import City
-from smartcity.simulation.drive import Drive, State
+from smartcity.simulation.drive import Drive, Motion, State
 from smartcity.simulation.driver import STYLES
-from smartcity.simulation.frames import FrameTaker
+from smartcity.simulation.footage import FrameTaker
 from smartcity.simulation.routes import Route
 from smartcity.simulation.sensors import Sensors
 
@@ -63,6 +63,24 @@ class Fleet:
 
     def batches(self) -> Iterator[EventBatch]:
         """All events, window by window; within a window by topic and car, each car's in order of time."""
+        for motion, cars in self._motions():
+            for start in range(0, len(cars), BLOCK_CARS):
+                block = slice(start, start + BLOCK_CARS)
+                yield from self._sensors.observe(cars[block], motion.of_cars(block))
+            self._sensors.forget(self._arrived(motion, cars))
+
+    def windows(self) -> Iterator[list[EventBatch]]:
+        """As `batches`, the events of a window at once."""
+        for motion, cars in self._motions():
+            yield list(self._sensors.observe(cars, motion))
+            self._sensors.forget(self._arrived(motion, cars))
+
+    def _arrived(self, motion: Motion, cars: Sequence[Car]) -> set[int]:
+        arrived = np.any(motion.distance_m >= self.city.road.length_m, axis=1)
+        return {car.number for car, done in zip(cars, arrived.tolist(), strict=True) if done}
+
+    def _motions(self) -> Iterator[tuple[Motion, list[Car]]]:
+        """The motion of the cars that are on the road in each window, and which they are."""
         waiting = list(reversed([self.city.car(*departure) for departure in self.plan.departures()]))
         state = State.of([])
         begin = self.plan.start_s // 10 * 10
@@ -76,11 +94,6 @@ class Fleet:
                 motion, after = self._drive.window(state, begin, self._window_s)
                 if end is not None:
                     motion.on_road[:, max(end - begin, 0) :] = False
-                for start in range(0, len(state.cars), BLOCK_CARS):
-                    block = slice(start, start + BLOCK_CARS)
-                    yield from self._sensors.observe(state.cars[block], motion.of_cars(block))
-                arrived = np.any(motion.distance_m >= self.city.road.length_m, axis=1)
-                gone = {car.number for car, done in zip(state.cars, arrived.tolist(), strict=True) if done}
-                self._sensors.forget(gone)
-                state = after.without(gone)
+                yield motion, state.cars
+                state = after.without(self._arrived(motion, state.cars))
             begin += self._window_s

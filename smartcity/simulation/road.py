@@ -101,6 +101,12 @@ class Road:
             heading[turned] = bearing_deg(east, north)
         return straight, heading
 
+    def bend(self, place_m: float) -> float:
+        """Change of bearing over the next 250 m in degrees, right is positive."""
+        ahead = np.array([place_m, min(place_m + 250.0, self.length_m)])
+        here, there = self.bearings_deg[self.segment(ahead)].tolist()
+        return float((there - here + 180.0) % 360.0 - 180.0)
+
     @cached_property
     def heights_m(self) -> FloatArray:
         """Height above the sea every `HEIGHT_STEP_M`."""

@@ -22,6 +22,7 @@ import numpy as np
 
 from smartcity.errors import UsageError
 from smartcity.simulation.exact import cos_deg
+from smartcity.simulation.gpx import line_of
 from smartcity.simulation.noise import FloatArray
 
 DEFAULT_ROUTE = "london-birmingham"
@@ -125,17 +126,26 @@ def from_file(path: Path) -> Route:
 
     Raises `UsageError` when the file is not readable, not GPX or CSV, or cannot be driven.
     """
+    text = read_text(path)
+    name = route_name(path, hashlib.sha256(text.encode()).hexdigest())
+    parse = _gpx_points if path.suffix.lower() == ".gpx" or text.lstrip().startswith("<") else _csv_points
+    return checked(Route(name, tuple(parse(text, str(path)))), str(path))
+
+
+def route_name(path: Path, digest: str) -> str:
+    """A name from a file's own and a hash of its content, safe in keys and ids."""
+    stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:24] or "route"
+    return f"{stem}-{digest[:8]}"
+
+
+def read_text(path: Path) -> str:
+    """The text of a route or track. Raises `UsageError` when it cannot be read."""
     try:
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not text in UTF-8.", "Give a GPX or CSV file.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from None
-    stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:24] or "route"
-    name = f"{stem}-{hashlib.sha256(data).hexdigest()[:8]}"
-    parse = _gpx_points if path.suffix.lower() == ".gpx" or text.lstrip().startswith("<") else _csv_points
-    return checked(Route(name, tuple(parse(text, str(path)))), str(path))
 
 
 def _csv_points(text: str, source: str) -> Iterable[Point]:
@@ -187,20 +197,8 @@ def _limit_kmh(row: dict[str, str | None], fields: dict[str, str], where: str) -
 
 
 def _gpx_points(text: str, source: str) -> Iterable[Point]:
-    """Points of the first track, or else the first route, of a GPX file."""
-    import gpxpy
-    from gpxpy.gpx import GPXException
-
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise UsageError(f"{source} declares XML entities.", "A GPX file needs none; remove the declaration.")
-    try:
-        gpx = gpxpy.parse(text)
-    except (GPXException, ValueError) as error:
-        raise UsageError(f"{source} is not GPX: {error}.", "Export it again, or convert it to CSV.") from None
-    if not gpx.tracks and not gpx.routes:
-        raise UsageError(f"{source} holds neither a track nor a route.", "Way points alone cannot be driven.")
-    line = [p for s in gpx.tracks[0].segments for p in s.points] if gpx.tracks else gpx.routes[0].points
-    _check_times([p.time.timestamp() for p in line if p.time is not None], source)
+    line = line_of(text, source)
+    _check_times([point.time.timestamp() for point in line if point.time is not None], source)
     for point in line:
         yield Point(point.latitude, point.longitude, "unnamed road", DEFAULT_LIMIT_MPH * KMH_PER_MPH, point.name or "")
 

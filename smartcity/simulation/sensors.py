@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from smartcity.layout import FRAMES
 from smartcity.simulation import cameras, encode, engine, gps, incidents, noise, weather
 from smartcity.simulation.batch import EventBatch
 from smartcity.simulation.car import Car
 from smartcity.simulation.city import City
 from smartcity.simulation.drive import Motion
-from smartcity.simulation.frames import FrameTaker
+from smartcity.simulation.footage import FrameTaker, Shot
 from smartcity.simulation.identity import event_ids
 from smartcity.simulation.noise import BoolArray, FloatArray, IntArray
+from smartcity.simulation.routes import KMH_PER_MPH
+from smartcity.simulation.scene import Scene
 
 WEATHER_S = 30
 #: Messages about incidents are looked at this often, in seconds.
@@ -221,7 +224,7 @@ class _Block:
             city.traffic, city.road, block.epoch_s[rows], block.distance[rows], roadside=roadside, keys=keys
         )
         masts, plates = city.cameras, self._plates(rows, roadside)
-        shots = self._shots(rows)
+        shots = self._shots(rows, passed, view, plates)
         columns: dict[str, Any] = {
             "latitude": np.where(roadside, masts.lat[passed], block.lat[rows]) if len(masts.ids) else block.lat[rows],
             "longitude": np.where(roadside, masts.lon[passed], block.lon[rows]) if len(masts.ids) else block.lon[rows],
@@ -266,9 +269,58 @@ class _Block:
                 result.append(f"SIM {int(number * 10_000):04d}" if chance < 0.35 else None)
         return result
 
-    def _shots(self, rows: IntArray) -> dict[str, list[bytes]]:
+    def _shots(
+        self, rows: IntArray, passed: IntArray, view: cameras.View, plates: list[str | None]
+    ) -> dict[str, list[bytes]]:
         """The three columns about pictures; null where none is taken."""
-        return {name: [b"null"] * len(rows) for name in ("frame_uri", "frame_sha256", "frame_bytes")}
+        shots: list[Shot | None] = [None] * len(rows)
+        if self._frames is not None:
+            wanted = self._frames.wanted(self._rows.since_s[rows], passed)
+            scenes = self._scenes(rows[wanted], passed[wanted], view.of(wanted), [plates[index] for index in wanted])
+            for index, shot in zip(wanted.tolist(), self._frames.take(scenes), strict=True):
+                shots[index] = shot
+        return {
+            "frame_uri": [encode.literal(shot.uri) if shot else b"null" for shot in shots],
+            "frame_sha256": [encode.literal(shot.sha256) if shot else b"null" for shot in shots],
+            "frame_bytes": [b"%d" % shot.size if shot else b"null" for shot in shots],
+        }
+
+    def _scenes(
+        self, rows: IntArray, passed: IntArray, view: cameras.View, plates: list[str | None]
+    ) -> list[tuple[str, Scene]]:
+        """What is to be drawn, and under which key it is kept."""
+        if len(rows) == 0:
+            return []
+        block, road = self._rows, self._city.road
+        sky = self._city.weather.at(block.epoch_s[rows], block.lat[rows], block.lon[rows])
+        lanes = road.lanes(block.segment[rows])
+        scenes = []
+        for index, (row, mast) in enumerate(zip(rows.tolist(), passed.tolist(), strict=True)):
+            car, segment = self._cars[int(block.car[row])], int(block.segment[row])
+            camera = self._city.cameras.ids[mast] if mast >= 0 else f"DASH-{car.vehicle_id}"
+            scene = Scene(
+                camera=camera,
+                roadside=mast >= 0,
+                epoch_s=int(block.epoch_s[row]),
+                road=road.road_names[int(road.road_index[segment])],
+                place_m=float(block.distance[row]),
+                limit_mph=round(float(road.limits_kmh[segment]) / KMH_PER_MPH),
+                lanes=int(lanes[index]),
+                bend=road.bend(float(block.distance[row])),
+                vehicles=int(view.vehicles[index]),
+                flow_kmh=float(view.flow_kmh[index]),
+                congested=int(view.congestion[index]) >= 2,
+                speed_kmh=float(block.speed_kmh[row]),
+                plate=plates[index],
+                sun_sin=float(sky.sun_sin[index]),
+                condition=weather.CONDITIONS[int(sky.condition[index])],
+                rain_mm_h=float(sky.rain_mm_h[index]),
+                snow=bool(sky.snowing[index]),
+                visibility_m=float(sky.visibility_m[index]),
+                key=noise.key(self._city.seed, "frame", camera, int(block.epoch_s[row])),
+            )
+            scenes.append((f"{FRAMES}{camera}/{car.trip_id}/{scene.epoch_s}.jpg", scene))
+        return scenes
 
     def weather(self) -> Iterator[EventBatch]:
         """What the car's weather station measures."""
