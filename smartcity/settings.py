@@ -45,6 +45,7 @@ class JavaSettings(_Group):
     proxy: str | None = Field(None, description="HTTP proxy for fetching jars, as host:port")
     trust_store: Path | None = Field(None, description="Java trust store, if the mirror's certificate needs one")
     download_timeout_s: float = Field(600.0, gt=0, description="Give up fetching jars after this long")
+    start_caches: bool = Field(True, description="Make start-up caches in the background, once per version")
 
 
 class KafkaSettings(_Group):
@@ -76,6 +77,22 @@ class AwsSettings(_Group):
     workgroup: str = Field("smartcity", description="Athena workgroup")
     price_per_tb_usd: float = Field(5.0, ge=0, description="Athena's price per TB scanned, for estimates")
     confirm_scan_gb: float = Field(10.0, ge=0, description="Ask before a query of an account may scan more than this")
+
+
+class RedshiftSettings(_Group):
+    """The warehouse: Redshift Serverless, or a provisioned cluster if one is named."""
+
+    workgroup: str = Field("smartcity", pattern=r"^[a-z0-9-]{3,64}$", description="Serverless workgroup and namespace")
+    cluster: str | None = Field(None, description="A provisioned cluster to use instead of the workgroup")
+    db_user: str | None = Field(None, description="Database user of the provisioned cluster; unset: the IAM identity")
+    database: str = Field("dev", description="Database of the warehouse")
+    db_schema: str = Field("smartcity", pattern=r"^[a-z][a-z0-9_]{0,60}$", description="Schema of our tables")
+    rpus: int = Field(8, ge=4, le=1024, description="Base capacity of the workgroup in Redshift Processing Units")
+    node_type: str = Field("ra3.large", description="Node type of a provisioned cluster that we create")
+    nodes: int = Field(1, ge=1, le=128, description="Nodes of that cluster")
+    price_per_rpu_hour_usd: float = Field(0.44, ge=0, description="Price per RPU and hour, for the question before")
+    price_per_node_hour_usd: float = Field(0.63, ge=0, description="Price per node and hour, for the question before")
+    timeout_s: float = Field(3600.0, gt=0, description="Give up on a statement after this long")
 
 
 class TrinoSettings(_Group):
@@ -133,6 +150,7 @@ class Settings(BaseSettings):
     java: JavaSettings = JavaSettings()
     kafka: KafkaSettings = KafkaSettings()
     aws: AwsSettings = AwsSettings()
+    redshift: RedshiftSettings = RedshiftSettings()
     trino: TrinoSettings = TrinoSettings()
     spark: SparkSettings = SparkSettings()
 

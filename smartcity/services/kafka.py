@@ -182,6 +182,11 @@ def kafka_service(settings: Settings) -> ServiceSpec:
 
         make_cache(settings, stop)
 
+    def make_caches() -> None:
+        from smartcity.services.background import make_caches_in_background
+
+        make_caches_in_background(settings)
+
     def command() -> Command:
         if settings.kafka.coordination != "kraft":
             raise SettingsError("Kafka with ZooKeeper does not run natively.", "Set kafka.coordination to kraft.")
@@ -201,6 +206,7 @@ def kafka_service(settings: Settings) -> ServiceSpec:
         heap_mb=broker.heap_mb,
         free_disk_mb=500,
         warm_up=train,
+        after_stop=make_caches,
         stop_s=20.0,
     )
 

@@ -39,7 +39,7 @@ def make_cache(settings: Settings, stop: Event) -> bool:
         exclusive(cache.file.parent / ".lock", 0.0, "Another training run"),
         TemporaryDirectory(dir=cache.file.parent, prefix="training-", ignore_cleanup_errors=True) as scratch,
     ):
-        broker = Broker(Path(scratch), _free_pair(), 3_600_000, settings.kafka.heap_mb)
+        broker = Broker(Path(scratch), free_ports(), 3_600_000, settings.kafka.heap_mb)
         broker.write_config()
         with running(program.serve(broker, cache.training_flags), broker.folder, stop):
             _use(broker, stop)
@@ -50,23 +50,25 @@ def make_cache(settings: Settings, stop: Event) -> bool:
 def _use(broker: Broker, stop: Event) -> None:
     """Wait for the broker and send it some events, so that the classes of that path are in the cache as well."""
     wait_until(lambda: is_ready(broker, 1.0), _READY_S, stop)
+    send_events(f"{ports.LOOPBACK}:{broker.port}", "training")
+
+
+def send_events(bootstrap: str, topic: str) -> None:
+    """Make a topic and put a thousand records there."""
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient
     from confluent_kafka.cimpl import NewTopic
 
-    servers: dict[str, str | int | float | bool] = {
-        "bootstrap.servers": f"{ports.LOOPBACK}:{broker.port}",
-        "log_level": 0,
-    }
+    servers: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, "log_level": 0}
     admin = AdminClient(servers)
-    admin.create_topics([NewTopic("training", 1, 1)])["training"].result(_READY_S)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(_READY_S)
     producer = Producer({**servers, "enable.idempotence": True, "compression.type": "lz4"})
     for _ in range(1_000):
-        producer.produce("training", b"x" * 300)
+        producer.produce(topic, b"x" * 300, headers={"ce_type": b"training"})
     producer.flush(_READY_S)
 
 
-def _free_pair() -> int:
+def free_ports() -> int:
     """A port that is free together with the next one."""
     for _ in range(100):
         with socket.socket() as probe:

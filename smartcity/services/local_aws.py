@@ -25,13 +25,14 @@ def aws_service(settings: Settings) -> ServiceSpec:
         ports={"aws.port": settings.aws.port},
         address=f"http://{ports.LOOPBACK}:{settings.aws.port}",
         data_dir=settings.folder.aws,
-        command=lambda: _command(settings),
+        command=lambda: command(settings),
         ready=lambda within_s: answers(settings, within_s),
         free_disk_mb=500,
     )
 
 
-def _command(settings: Settings) -> Command:
+def command(settings: Settings) -> Command:
+    """What runs it."""
     aws = settings.aws
     where = ["--data-dir", str(settings.folder.aws.absolute()), "--port", str(aws.port)]
     who = ["--region", aws.region, "--account-id", aws.account_id, "--trino-url", settings.trino_url]

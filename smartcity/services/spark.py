@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from smartcity.errors import ServiceError
@@ -65,6 +66,7 @@ _JVM_FLAGS = (
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
     "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # the second compiler costs a third of the processor time up to the first batch
     "-Duser.timezone=UTC",
     "-Djava.awt.headless=true",
     "-Dlog4j2.disableJmx=true",
@@ -100,6 +102,7 @@ class _Gateway:
 
 
 _gateway: _Gateway | None = None
+_starting = Lock()
 
 
 def start_spark(settings: Settings, app: str, conf: Mapping[str, str]) -> SparkSession:
@@ -108,9 +111,7 @@ def start_spark(settings: Settings, app: str, conf: Mapping[str, str]) -> SparkS
     Its log is `spark.log` in the data folder's logs. Raises `PrerequisiteError` where Java or jars are missing,
     `ServiceError` when the JVM does not come up.
     """
-    with writable(settings.data_dir, "data_dir"):
-        settings.folder.spark.mkdir(parents=True, exist_ok=True)
-        _ensure_gateway(settings)
+    start_jvm(settings)
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName(app)
@@ -128,9 +129,9 @@ def stop_spark(session: SparkSession) -> None:
     end_gateway()
 
 
-def end_gateway() -> None:
+def end_gateway(within_s: float = _STOP_S) -> None:
     """End the JVM, if there is one, and make pyspark forget it, so that a session can be started again."""
-    global _gateway  # noqa: PLW0603  pyspark's own state is global as well
+    global _gateway
     if _gateway is None:
         return
     from pyspark import SparkContext
@@ -138,15 +139,16 @@ def end_gateway() -> None:
     with suppress(Exception):
         SparkContext._gateway.shutdown()  # type: ignore[union-attr]  # None is suppressed as well
     SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
-    process = _gateway.process
+    process, _gateway = _gateway.process, None
+    os.environ.pop("PYSPARK_GATEWAY_PORT", None)
+    os.environ.pop("PYSPARK_GATEWAY_SECRET", None)
     with suppress(OSError):
         process.stdin.close() if process.stdin else None
     try:
-        process.wait(_STOP_S)
+        process.wait(within_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    _gateway = None
 
 
 def spark_conf(settings: Settings) -> dict[str, str]:
@@ -212,14 +214,18 @@ def spark_cache(settings: Settings, java: Java, jars: Sequence[Path]) -> AotCach
     return aot_cache(settings, "spark", java, [*jars, *sorted(bundled_jars().glob("*.jar"))], _JVM_FLAGS)
 
 
-def _ensure_gateway(settings: Settings) -> None:
+def start_jvm(settings: Settings, training_flags: Sequence[str] = ()) -> None:
+    """Start the JVM unless it runs: it needs no service, so it may come up beside them. Raises as `start_spark`."""
     global _gateway  # noqa: PLW0603
-    if _gateway is not None and _gateway.process.poll() is not None:
-        end_gateway()
-    if _gateway is None:
-        _gateway = _launch(settings, ())
-    os.environ["PYSPARK_GATEWAY_PORT"] = str(_gateway.port)
-    os.environ["PYSPARK_GATEWAY_SECRET"] = _gateway.secret
+    with _starting:
+        if _gateway is not None and _gateway.process.poll() is not None:
+            end_gateway()
+        if _gateway is None:
+            with writable(settings.data_dir, "data_dir"):
+                settings.folder.spark.mkdir(parents=True, exist_ok=True)
+                _gateway = _launch(settings, training_flags)
+        os.environ["PYSPARK_GATEWAY_PORT"] = str(_gateway.port)
+        os.environ["PYSPARK_GATEWAY_SECRET"] = _gateway.secret
 
 
 def _launch(settings: Settings, training_flags: Sequence[str]) -> _Gateway:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from smartcity.errors import UsageError
 from smartcity.services.kafka import kafka_service
 from smartcity.services.local_aws import aws_service
+from smartcity.services.trino import trino_service
 
 if TYPE_CHECKING:
     from smartcity.services.spec import ServiceSpec
@@ -22,7 +23,7 @@ def services(settings: Settings) -> dict[str, ServiceSpec]:
     if settings.aws.target == "local":
         rows.append(aws_service(settings))
         if settings.trino.url is None:
-            rows += _trino(settings)
+            rows.append(trino_service(settings))
     return {row.name: row for row in sorted(rows, key=lambda row: NAMES.index(row.name))}
 
 
@@ -30,12 +31,3 @@ def check_name(name: str) -> None:
     """Raise `UsageError` for a name that no service has."""
     if name not in NAMES:
         raise UsageError(f"There is no service {name}.", f"The services are: {', '.join(NAMES)}.")
-
-
-def _trino(settings: Settings) -> list[ServiceSpec]:
-    from importlib import import_module
-
-    try:
-        return [import_module("smartcity.services.trino").trino_service(settings)]
-    except ModuleNotFoundError:
-        return []

@@ -72,6 +72,8 @@ def make_cache(settings: Settings, stop: Event) -> bool:
 
 def start_in_background(settings: Settings) -> None:
     """Begin a training run in a process of its own, unless there is nothing to do, and return at once."""
+    if not settings.java.start_caches:
+        return
     try:
         cache = trino_program(settings).cache
     except SmartCityError:
