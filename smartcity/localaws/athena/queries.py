@@ -21,6 +21,7 @@ from smartcity.localaws.athena.statements import Statement
 from smartcity.localaws.athena.values import simple_column
 
 _SYMLINKS = "SymlinkTextInputFormat"
+_WAITING = frozenset({"QUEUED", "WAITING_FOR_RESOURCES", "DISPATCHING"})  # the engine's own queue
 _MAX_MANIFEST = 10_000
 
 
@@ -190,7 +191,8 @@ class Queries:
         job.outcome = outcome = Outcome()
         try:
             for rows in self.trino.run(ask.edited.text, ask.session(job), job.cancelled, outcome):
-                self.running(job)
+                if outcome.stats.get("state") not in _WAITING:
+                    self.running(job)
                 if job.bytes_limit is not None and outcome.bytes_scanned > job.bytes_limit:
                     job.over_limit = True
                     raise QueryCancelled

@@ -107,6 +107,7 @@ class Runner:
             if job.cancelled.is_set():
                 raise QueryCancelled  # noqa: TRY301  one way to end
             self._with_engine(job)
+            self.running(job)
             self._finish(job, "SUCCEEDED")
         except QueryCancelled:
             self._cancelled(job)
