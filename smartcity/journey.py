@@ -176,6 +176,11 @@ class Run:
     # the steps
 
     def _prepare(self) -> str:
+        from smartcity import simulation
+
+        self._journey = self._planned()
+        self._trip = simulation.trip(self._journey.route, self._journey.seed, self._journey.start)
+        self.report.trip_id = self._trip.trip_id
         self._now("Looking for Java and jars")
         fetched: set[str] = set()
 
@@ -229,15 +234,13 @@ class Run:
         self._stored += batch.stored
 
     def _drive(self) -> str:
-        from smartcity import simulation
         from smartcity.ledger import LedgerWriter
         from smartcity.pipeline import broker
 
-        self._journey = self._planned()
-        trip = simulation.trip(self._journey.route, self._journey.seed, self._journey.start)
-        self.report.trip_id = trip.trip_id
+        trip = self._trip
         if self._journey.driven:
             return f"{trip.trip_id} has arrived already"
+        self._journal.save(self._journey)
         with LedgerWriter.new(self._settings.folder.ledger) as ledger:
             sent = broker.send(
                 self._clients.producer(),
@@ -259,8 +262,8 @@ class Run:
             and wanted.start in {None, broken.start}
         ):
             return broken
-        left = wanted.start or (datetime.now(UTC) - DEPARTED_AGO).replace(second=0, microsecond=0)
-        return self._journal.save(Journey(wanted.route, wanted.seed, left))
+        left = wanted.start or (datetime.now(UTC) - DEPARTED_AGO).replace(microsecond=0)
+        return Journey(wanted.route, wanted.seed, left)
 
     def _finish_stream(self) -> str:
         self._now("Waiting for Spark")
