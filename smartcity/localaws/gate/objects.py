@@ -75,16 +75,25 @@ class ObjectCalls:
 
     async def answer(self, call: ObjectCall, receive: Receive) -> render.Answer:
         """Authorise, take the body, run."""
-        await self._registry.run("s3", self._authorise, call)
-        if call.model.name not in self._service.operations:
-            raise s3_error("NotImplemented", f"Local AWS does not have the operation {call.model.name}.")
-        self._service.check(call.request.params)
+        if _payload_name(call.model) is None:
+            return await self._registry.run("s3", self._run_at_once, call)
+        await self._registry.run("s3", self._admit, call)
         upload = await self._received(call, receive)
         try:
             return await self._registry.run("s3", self._run, call, upload)
         finally:
-            if upload is not None:
-                upload.discard()
+            upload.discard()
+
+    def _run_at_once(self, call: ObjectCall) -> render.Answer:
+        self._admit(call)
+        return self._run(call, None)
+
+    def _admit(self, call: ObjectCall) -> None:
+        """Everything that can be refused before the body comes."""
+        self._authorise(call)
+        if call.model.name not in self._service.operations:
+            raise s3_error("NotImplemented", f"Local AWS does not have the operation {call.model.name}.")
+        self._service.check(call.request.params)
 
     def _authorise(self, call: ObjectCall) -> None:
         request, service = call.request, self._service
@@ -95,16 +104,13 @@ class ObjectCalls:
             if not verdict.allowed:
                 raise refusal("AccessDenied", request.caller.arn, action, resource, verdict, 403)
 
-    async def _received(self, call: ObjectCall, receive: Receive) -> Upload | None:
-        payload = call.model.input_shape.serialization.get("payload") if call.model.input_shape is not None else None
-        if payload is None:
-            return None
+    async def _received(self, call: ObjectCall, receive: Receive) -> Upload:
         receiver = Receiver(call.head, call.claim.signature, call.identity.secret, self._new_upload)
 
         async def write(function: Callable[[bytes], None], data: bytes) -> None:
             await self._registry.run("s3", function, data)
 
-        if payload == "Body":
+        if _payload_name(call.model) == "Body":
             return await receiver.receive(receive, write)
         return await receiver.receive(receive, write, _DOCUMENT_LIMIT)
 
@@ -121,6 +127,11 @@ class ObjectCalls:
         if isinstance(body, Content) and body.length <= _INLINE_BYTES:
             output["Body"] = b"".join(body.pieces())
         return render.rest_answer(call.model, output)
+
+
+def _payload_name(model: OperationModel) -> str | None:
+    shape: Any = model.input_shape
+    return None if shape is None else shape.serialization.get("payload")
 
 
 def _payload(model: OperationModel, upload: Upload) -> dict[str, Any]:

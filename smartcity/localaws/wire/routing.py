@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -26,7 +27,6 @@ class Route:
     literals: Mapping[str, str]  #: query parameters of the URI itself, such as `uploads` or `list-type=2`
     required_query: frozenset[str]
     required_headers: frozenset[str]
-    optional_query: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def weight(self) -> tuple[int, int]:
@@ -34,11 +34,10 @@ class Route:
         demanded = len(self.literals) + len(self.required_query) + len(self.required_headers)
         return demanded, len(self.path.pattern)
 
-    def fits(self, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
+    def fits(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         """Whether everything that the route demands is there."""
         return (
-            self.method == method
-            and all(query.get(name) == value if value else name in query for name, value in self.literals.items())
+            all(query.get(name) == value if value else name in query for name, value in self.literals.items())
             and self.required_query <= query.keys()
             and self.required_headers <= headers.keys()
         )
@@ -68,8 +67,8 @@ def rest_operation(
 ) -> tuple[OperationModel, dict[str, str]]:
     """The operation and the parameters in its path (decoded); of several, the one that demands most."""
     best: tuple[Route, re.Match[str]] | None = None
-    for route in _routes(service):
-        match = route.path.fullmatch(path) if route.fits(method, query, headers) else None
+    for route in _routes(service).get(method, ()):
+        match = route.path.fullmatch(path) if route.fits(query, headers) else None
         if match and (best is None or route.weight > best[0].weight):
             best = route, match
     if best is None:
@@ -85,9 +84,12 @@ def _unknown(service: str) -> AwsError:
 
 
 @lru_cache(maxsize=8)
-def _routes(service: str) -> tuple[Route, ...]:
-    model = service_model(service)
-    return tuple(_route(model.operation_model(name)) for name in model.operation_names)
+def _routes(service: str) -> dict[str, list[Route]]:
+    model, found = service_model(service), defaultdict(list)
+    for name in model.operation_names:
+        route = _route(model.operation_model(name))
+        found[route.method].append(route)
+    return dict(found)
 
 
 def _route(operation: OperationModel) -> Route:
