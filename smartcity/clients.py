@@ -64,8 +64,8 @@ class Clients:
         key: dict[str, Any] = self.credentials
         return boto3.Session(region_name=aws.region, profile_name=aws.profile, **key)
 
-    def aws(self, service: str) -> Any:
-        """A boto3 client of an AWS service, such as "s3" or "athena"."""
+    def aws(self, service: str, **credentials: str) -> Any:
+        """A boto3 client of an AWS service, such as "s3" or "athena"; with a role's credentials if they are given."""
         from botocore.config import Config
 
         config = Config(
@@ -74,7 +74,7 @@ class Clients:
             connect_timeout=5,
         )
         session: Any = self.session  # the stubs know services only by literal names
-        return session.client(service, endpoint_url=self.settings.aws_endpoint_url, config=config)
+        return session.client(service, endpoint_url=self.settings.aws_endpoint_url, config=config, **credentials)
 
     def kafka_config(self, **overrides: Any) -> dict[str, Any]:
         """The librdkafka configuration that every client of the brokers starts from."""

@@ -9,7 +9,21 @@ if TYPE_CHECKING:
     import typer
 
 #: Modules of `smartcity.cli` in the order of `smartcity --help`: the pipeline's own order. Each has `add(app)`.
-MODULES = ("run", "services", "stream", "crawl", "query", "verify", "config", "doctor")
+MODULES = (
+    "run",
+    "services",
+    "routes",
+    "simulate",
+    "stream",
+    "crawl",
+    "query",
+    "load",
+    "warehouse",
+    "verify",
+    "access",
+    "config",
+    "doctor",
+)
 
 
 def commands(app: typer.Typer) -> None:

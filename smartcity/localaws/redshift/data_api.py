@@ -19,7 +19,13 @@ from smartcity.localaws.redshift.records import Statement
 from smartcity.localaws.redshift.runner import Runner
 
 MAX_SQL_BYTES = 100_000
-_EXECUTES = ("ExecuteStatement", "BatchExecuteStatement")
+_NO_RESOURCE = {
+    "CancelStatement",
+    "DescribeStatement",
+    "GetStatementResult",
+    "GetStatementResultV2",
+    "ListStatements",
+}
 
 
 class RedshiftDataService:
@@ -50,12 +56,11 @@ class RedshiftDataService:
             "DescribeTable": lambda r: self._listed(r, listing.describe_table),
         }
 
-    def resource_arns(self, operation: str, params: dict[str, Any]) -> list[str]:  # noqa: ARG002  the gate's contract
-        """The workgroup; a statement's own workgroup for the calls that name an id."""
+    def resource_arns(self, operation: str, params: dict[str, Any]) -> list[str]:
+        """The workgroup, for the calls that have one (service authorization reference of the Data API)."""
+        if operation in _NO_RESOURCE:
+            return []
         name = params.get("WorkgroupName")
-        if name is None and "Id" in params:
-            found = self._records.get(params["Id"].split(":")[0])
-            name = found.workgroup if found else None
         if name is None and params.get("SessionId"):
             name = self._runner.session_workgroup(params["SessionId"])
         if name is None:

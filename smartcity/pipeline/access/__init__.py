@@ -14,7 +14,7 @@ from smartcity.pipeline.access.changes import (
     plan_roles,
     remove_roles,
 )
-from smartcity.pipeline.access.check import Verdict, assume, attempt, simulate
+from smartcity.pipeline.access.check import Verdict, assume, attempt, seeded, simulate
 from smartcity.pipeline.access.export import as_cloudformation, as_terraform
 from smartcity.pipeline.access.roles import ACTORS, Probe, Role, Scope, crawler_role, roles
 
@@ -39,5 +39,6 @@ __all__ = [
     "plan_roles",
     "remove_roles",
     "roles",
+    "seeded",
     "simulate",
 ]

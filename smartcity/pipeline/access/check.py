@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,10 +64,25 @@ def assume(sts: Any, role_arn: str, session: str) -> dict[str, str]:
     }
 
 
-def attempt(make: MakeClient, credentials: dict[str, str], role: Role, scope: Scope) -> list[Verdict]:
-    """Really try what can be tried without harm: reads of keys that may not exist, deletes of what is not there.
+@contextmanager
+def seeded(s3: Any, bucket: str, role: Role) -> Iterator[None]:
+    """Put what `attempt` will ask for and remove it afterwards: who may not list is denied what is not there."""
+    objects = (probe.resource for probe, _ in _both(role) if probe.action.startswith("s3:") and "/" in probe.resource)
+    ours = f"arn:aws:s3:::{bucket}/"
+    keys = {_bucket_key(resource)[1] for resource in objects if resource.startswith(ours)}
+    try:
+        for key in keys:
+            s3.put_object(Bucket=bucket, Key=key, Body=b"")
+        yield
+    finally:
+        for key in keys:
+            s3.delete_object(Bucket=bucket, Key=key)
 
-    A refusal is AccessDenied; any other answer, such as NoSuchKey, means that the role was let through.
+
+def attempt(make: MakeClient, credentials: dict[str, str], role: Role, scope: Scope) -> list[Verdict]:
+    """Really try what can be tried without harm, on the objects that `seeded` put there.
+
+    A refusal is AccessDenied; any other answer, such as EntityNotFoundException, means that the role was let through.
     """
     verdicts = []
     for probe, expected in _both(role):
