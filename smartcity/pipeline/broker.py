@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: How long a stop waits for what is under way, in seconds, when the user is waiting.
 PATIENCE_S = 10.0
+#: What a drive asks of its producer beyond the usual: a queue that bounds memory, whatever the number of events.
+PRODUCER: dict[str, Any] = {"queue.buffering.max.messages": 100_000, "queue.buffering.max.kbytes": 65_536}
 #: How often `progress` hears of it, in seconds.
 PROGRESS_S = 0.1
 ADMIN_TIMEOUT_S = 15.0
@@ -281,21 +283,29 @@ def send(
     timeout_s: float,
     progress: Callable[[int], None] = lambda _: None,
     headers: bool = True,
+    stop: threading.Event | None = None,
 ) -> Sent:
     """Send all batches and wait until each event is acknowledged and in the ledger.
 
-    `timeout_s` is the producer's delivery timeout; `progress` hears how many events are acknowledged.
+    `timeout_s` is the producer's delivery timeout; `progress` hears how many events are acknowledged; `stop` ends the
+    drive early, as Ctrl-C does (which sets it).
     Raises `ServiceError` when events could not be delivered in that time, `SendInterrupted` on Ctrl-C (after waiting
     for what is under way). The ledger is true in every case.
     """
-    return _Sending(producer, ledger, timeout_s, progress, headers).run(batches)
+    return _Sending(producer, ledger, timeout_s, progress, headers=headers).run(batches, stop or threading.Event())
 
 
 class _Sending:
     """One call of `send`."""
 
     def __init__(
-        self, producer: Producer, ledger: LedgerWriter, timeout_s: float, progress: Callable[[int], None], headers: bool
+        self,
+        producer: Producer,
+        ledger: LedgerWriter,
+        timeout_s: float,
+        progress: Callable[[int], None],
+        *,
+        headers: bool,
     ) -> None:
         self._producer, self._ledger, self._progress = producer, ledger, progress
         self._timeout_s, self._headers = timeout_s, headers
@@ -304,9 +314,9 @@ class _Sending:
         self._sent = Sent()
         self._told = 0.0
 
-    def run(self, batches: Iterable[Batch]) -> Sent:
+    def run(self, batches: Iterable[Batch], stop: threading.Event) -> Sent:
         started = time.monotonic()
-        with _stop_on_ctrl_c() as stop:
+        with _stop_on_ctrl_c(stop):
             try:
                 for batch in batches:
                     if stop.is_set() or self._failures.first:
@@ -390,11 +400,10 @@ class _Sending:
 
 
 @contextmanager
-def _stop_on_ctrl_c() -> Iterator[threading.Event]:
+def _stop_on_ctrl_c(stop: threading.Event) -> Iterator[None]:
     """While sending, Ctrl-C asks for an end instead of breaking off inside a callback; a second one breaks off."""
-    stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield
         return
 
     def ask(_number: int, _frame: Any) -> None:
@@ -404,6 +413,6 @@ def _stop_on_ctrl_c() -> Iterator[threading.Event]:
 
     before = signal.signal(signal.SIGINT, ask)
     try:
-        yield stop
+        yield
     finally:
         signal.signal(signal.SIGINT, before)

@@ -8,12 +8,10 @@ from typing import BinaryIO
 from smartcity.simulation.batch import EventBatch
 
 
-def write(batches: Iterable[EventBatch], out: BinaryIO) -> dict[str, int]:
-    """Write all events; returns how many per topic."""
-    counts: dict[str, int] = {}
+def write(batches: Iterable[EventBatch], out: BinaryIO, counts: dict[str, int]) -> None:
+    """Write all events; `counts` tells how many per topic at any time."""
     for batch in batches:
         head = f'{{"topic":"{batch.topic}",'.encode()
         out.write(b"".join([head + value[1:] + b"\n" for value in batch.values]))
         out.flush()
         counts[batch.topic] = counts.get(batch.topic, 0) + len(batch)
-    return counts

@@ -262,3 +262,8 @@ def checked_start(start: datetime) -> int:
     if not FIRST_START <= start <= LAST_START:
         raise UsageError(f"The start {start.isoformat()} is not believable.", "Choose one between 2000 and 2099.")
     return int(start.timestamp())
+
+
+def roads(route: Route) -> list[str]:
+    """The roads of a route in their order, each once."""
+    return list(dict.fromkeys(point.road for point in route.points[:-1]))
