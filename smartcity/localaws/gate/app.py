@@ -26,6 +26,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _log = logging.getLogger("smartcity.localaws")
 _BODY_LIMIT = 16 << 20  # of requests to services other than S3
 _DRAIN_LIMIT = 4 << 20
+_DRAIN_IDLE_S = 1.0
 
 
 class Incoming:
@@ -187,7 +188,7 @@ async def _drain(incoming: Incoming) -> None:
     """Read on a little after a refusal, so that a client that is still writing gets to read why."""
     read = 0
     with contextlib.suppress(ClientGone, BodyStalled):
-        async for piece in pieces(incoming):
+        async for piece in pieces(incoming, _DRAIN_IDLE_S):
             read += len(piece)
             if read > _DRAIN_LIMIT:
                 return

@@ -25,7 +25,7 @@ class ClientGone(Exception):
 
 
 class BodyStalled(Exception):
-    """Nothing arrived for `IDLE_LIMIT_S`."""
+    """Nothing arrived for too long."""
 
 
 class BodyMalformed(Exception):
@@ -36,11 +36,11 @@ class ChunkSignatureWrong(Exception):
     """A chunk or the trailer was not signed by the key that signed the request."""
 
 
-async def pieces(receive: Receive) -> AsyncIterator[bytes]:
+async def pieces(receive: Receive, idle_limit_s: float = IDLE_LIMIT_S) -> AsyncIterator[bytes]:
     """The body as it arrives."""
     while True:
         try:
-            message = await asyncio.wait_for(receive(), IDLE_LIMIT_S)
+            message = await asyncio.wait_for(receive(), idle_limit_s)
         except TimeoutError:
             raise BodyStalled from None
         if message["type"] == "http.disconnect":
