@@ -43,8 +43,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-
 
 lock: setup             ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
-	$(COMPILE) --extra local pyproject.toml --output-file requirements.lock
-	$(COMPILE) --extra local --group dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) --group dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
 
 clean:                  ## remove what the build made, not the data
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,7 +33,6 @@ class Check:
 def examine(settings: Settings, runtime: Runtime) -> Iterator[Check]:
     """Every check, in the order in which a first run needs them."""
     yield _python()
-    yield _local_parts(settings)
     yield _guarded("java", lambda: _java(settings))
     yield _guarded("jars", lambda: _jars(settings))
     yield _memory()
@@ -60,15 +58,6 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
 def _python() -> Check:
     version = ".".join(str(part) for part in sys.version_info[:3])
     return Check("python", "ok" if sys.version_info >= (3, 11) else "missing", version, "")
-
-
-def _local_parts(settings: Settings) -> Check:
-    if settings.aws.target == "account":
-        return Check("local AWS", "ok", "not needed: aws.target is account")
-    missing = [name for name in ("duckdb", "anycrc") if find_spec(name) is None]
-    if missing:
-        return Check("local AWS", "missing", f"{', '.join(missing)} not installed", "pip install 'smartcity[local]'")
-    return Check("local AWS", "ok", "installed")
 
 
 def _java(settings: Settings) -> Check:
