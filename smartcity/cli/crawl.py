@@ -69,6 +69,9 @@ def _show(
         for table in after
     ]
     gone = sorted(before.keys() - {table.name for table in after})
+    if not rows and not gone:
+        ours.console.say(f"{ours.settings.aws.bucket} holds no data to catalog yet.")
+        return
     ours.console.rows(_COLUMNS, [*rows, *((name, "deleted", None, None, None, None) for name in gone)])
     ours.console.say(f"Crawled in {report.seconds:.1f}s by {report.crawler}")
 

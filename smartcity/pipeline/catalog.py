@@ -294,9 +294,9 @@ def _waits(name: str, deadline: float, sleep: Sleep) -> Iterator[None]:
 
 def _explain(name: str, last: dict[str, Any]) -> None:
     message = last.get("ErrorMessage", "it gave no reason")
-    hint = "Look into the lake with: aws s3 ls, and into the crawler with: aws glue list-crawls"
+    hint = f"See its earlier crawls with: aws glue list-crawls --crawler-name {name}"
     if "AccessDenied" in message:
-        hint = "Give the crawler's role the missing action; `smartcity run` brings our own role up to date."
+        hint = "Give the crawler's role the missing action; `smartcity crawl` brings our own role up to date."
     raise ServiceError(f"Crawler {name} ended as {last.get('Status', 'UNKNOWN')}: {message}", hint)
 
 
