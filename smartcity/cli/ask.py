@@ -28,6 +28,7 @@ class Ask:
     limit: int | None = None
     explain: bool = False
     yes: bool = False
+    timing: bool = True  #: say what a statement took
 
 
 class Asker:
@@ -60,7 +61,8 @@ class Asker:
         self._confirm(sql, ask)
         result = self._result("EXPLAIN " + sql if ask.explain else sql, parameters, ask)
         count, more = self._write(result, ask)
-        self._say(summary(result, count), ask)
+        if ask.timing:
+            self._say(summary(result, count), ask)
         if more:
             self._say(f"Only the first {count:,} rows are shown. --limit 0 shows all.", ask)
 

@@ -44,10 +44,17 @@ _FORMATS: dict[str, Format] = {"table": "table", "csv": "csv", "json": "json", "
 class Shell:
     """Reads, asks, shows, until the end. `read` gives one input or raises EOFError."""
 
-    def __init__(self, ours: Context, asker: Asker, read: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        ours: Context,
+        asker: Asker,
+        read: Callable[[str], str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._ours = ours
         self._asker = asker
         self._read = read
+        self._sleep = sleep
         self._last: tuple[str, bool] | None = None
         self._commands: dict[str, Callable[[str], None]] = {
             "dt": lambda _rest: self._ask("SHOW TABLES"),
@@ -58,6 +65,7 @@ class Shell:
             "named": self._named,
             "watch": self._watch,
             "format": self._format,
+            "timing": self._timing,
             "?": lambda _rest: self._ours.console.text(_HELP),
             "h": lambda _rest: self._ours.console.text(_HELP),
         }
@@ -127,6 +135,11 @@ class Shell:
             raise UsageError(f"There is no format {name!r}.", f"There are {', '.join(_FORMATS)}.")
         self._asker.ask = replace(self._asker.ask, format=chosen)
 
+    def _timing(self, _rest: str) -> None:
+        from dataclasses import replace
+
+        self._asker.ask = replace(self._asker.ask, timing=not self._asker.ask.timing)
+
     def _list(self, _rest: str) -> None:
         from smartcity.queries import saved_queries
 
@@ -148,7 +161,7 @@ class Shell:
         while True:
             self._ours.console.text(time.strftime("%H:%M:%S"))
             self._ask(sql, vertical)
-            time.sleep(pause_s)
+            self._sleep(pause_s)
 
     def _prompt(self) -> Callable[[str], str]:
         session = prompt_session(self._ours, self._asker)

@@ -58,10 +58,10 @@ class Job:
 
     @property
     def database(self) -> str:
-        """The database of names without one."""
+        """The database of names without one; awswrangler sends it in backticks."""
         context = self.doc.get("QueryExecutionContext") or {}
         database: str = context.get("Database") or "default"
-        return database.lower()
+        return database.strip("`").lower()
 
     @property
     def parameters(self) -> list[str]:
