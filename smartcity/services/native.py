@@ -64,10 +64,10 @@ class NativeRuntime:
 
     def stop(self, names: Sequence[str] | None = None) -> list[str]:
         """See `Runtime.stop`. Without names, also what earlier settings started in this data folder."""
-        if not self.folder.run.exists():
-            return []
         for name in names or ():
             self._spec(name)
+        if not self.folder.run.exists():
+            return []
         wanted = list(names) if names is not None else sorted(one.stem for one in self.folder.run.glob("*.json"))
         with self._alone(), ThreadPoolExecutor(max(1, len(wanted))) as pool:
             return [name for name, ran in zip(wanted, pool.map(self._stop_one, wanted), strict=True) if ran]

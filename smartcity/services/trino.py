@@ -36,6 +36,8 @@ VERSION = "476"
 _OLDEST_JAVA = 24
 _SERVER_GROUP = "trino"
 _PLUGIN_GROUP = "trino-hive"
+_ICEBERG_GROUP = "trino-iceberg"
+_ICEBERG_PLUGIN = "io.trino.plugin.iceberg.IcebergPlugin"
 _PLUGIN = "io.trino.plugin.hive.HivePlugin"
 #: how long a first start waits for local AWS, started beside it, to make its key
 _KEY_WAIT_S = 20.0
@@ -93,6 +95,9 @@ def trino_program(settings: Settings) -> TrinoProgram:
     server = [launcher, *classpath(settings, _SERVER_GROUP)]
     cache = aot_cache(settings, "trino", java, server, _JVM_FLAGS)
     plugin, classes = classpath(settings, _PLUGIN_GROUP), [_PLUGIN]
+    if settings.trino.iceberg:
+        plugin += classpath(settings, _ICEBERG_GROUP)
+        classes.append(_ICEBERG_PLUGIN)
     if settings.trino.geospatial:
         plugin += [trino_geospatial.jar(settings), *trino_geospatial.needed(server)]
         classes.append(trino_geospatial.PLUGIN)
@@ -102,7 +107,7 @@ def trino_program(settings: Settings) -> TrinoProgram:
 def project_engine(settings: Settings) -> Engine:
     """The engine that the settings describe."""
     trino = settings.trino
-    return Engine(settings.folder.trino.absolute(), trino.port, trino.heap_mb, project_limits(settings))
+    return Engine(settings.folder.trino.absolute(), trino.port, trino.heap_mb, project_limits(settings), trino.iceberg)
 
 
 def project_limits(settings: Settings) -> Limits:
@@ -132,11 +137,17 @@ def trino_service(settings: Settings) -> ServiceSpec:
         data_dir=settings.folder.trino,
         command=command,
         ready=lambda within_s: is_ready(engine, within_s),
-        jar_groups=(_SERVER_GROUP, _PLUGIN_GROUP, *((trino_geospatial.GROUP,) if unpack else ())),
+        jar_groups=_groups(settings, unpack=unpack),
         prepare=(lambda _progress: trino_geospatial.unpack(settings)) if unpack else None,
         heap_mb=engine.heap_mb,
         after_stop=lambda: _train(settings),
     )
+
+
+def _groups(settings: Settings, *, unpack: bool) -> tuple[str, ...]:
+    """What must be in the cache; the archive of the geospatial functions only until it was unpacked."""
+    extra = ((_ICEBERG_GROUP, settings.trino.iceberg), (trino_geospatial.GROUP, unpack))
+    return (_SERVER_GROUP, _PLUGIN_GROUP, *(group for group, wanted in extra if wanted))
 
 
 def _train(settings: Settings) -> None:

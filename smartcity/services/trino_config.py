@@ -14,6 +14,8 @@ from pathlib import Path
 from smartcity.services import ports
 
 CATALOG = "awsdatacatalog"
+#: the same Glue and S3 through the Iceberg connector; queries that name the first catalog are sent on to it
+ICEBERG = "iceberg"
 #: the only one who may ask, as named in the token; it may name the user on whose behalf a query runs
 PRINCIPAL = "local-aws"
 
@@ -52,6 +54,7 @@ class Engine:
     port: int
     heap_mb: int
     limits: Limits
+    iceberg: bool = False
 
     @property
     def config(self) -> Path:
@@ -72,6 +75,11 @@ class Engine:
     def token(self) -> Path:
         """The token of local AWS; see `DataFolder.trino_token`."""
         return self.folder / "token"
+
+    @property
+    def catalogs(self) -> list[str]:
+        """What a query may name."""
+        return [CATALOG, ICEBERG] if self.iceberg else [CATALOG]
 
     @property
     def url(self) -> str:
@@ -100,6 +108,10 @@ class Engine:
             "internal-communication.shared-secret": internal_secret,
             "web-ui.enabled": "false",
             "plugin.dir": self.plugins,
+            # static catalogs are usable on a node only once it was announced, seconds after the server says "started"
+            "catalog.management": "DYNAMIC",
+            "catalog.store": "file",
+            "catalog.read-only": "true",
             "catalog.config-dir": self.config.parent / "catalog",
             "access-control.config-files": self.config.parent / "access-control.properties",
             "log.levels-file": self.config.parent / "log.properties",
@@ -125,32 +137,27 @@ class Engine:
 
     def catalog(self, lake: Lake) -> Mapping[str, object]:
         """The catalog `awsdatacatalog`: what Athena does, where the connector leaves a choice."""
-        key, secret = lake.access_key_id, lake.secret_access_key
+        sent_on = {"hive.iceberg-catalog-name": ICEBERG} if self.iceberg else {}
+        return {"connector.name": "hive", "hive.metastore": "glue", **_connections(lake), **_ATHENA, **sent_on}
+
+    def iceberg_catalog(self, lake: Lake) -> Mapping[str, object]:
+        """The catalog of Iceberg tables."""
         return {
-            "connector.name": "hive",
-            "hive.metastore": "glue",
-            "hive.metastore.glue.region": lake.region,
-            "hive.metastore.glue.endpoint-url": lake.endpoint_url,
-            "hive.metastore.glue.aws-access-key": key,
-            "hive.metastore.glue.aws-secret-key": secret,
-            "hive.metastore.glue.default-warehouse-dir": lake.warehouse,
-            "fs.native-s3.enabled": "true",
-            "s3.endpoint": lake.endpoint_url,
-            "s3.region": lake.region,
-            "s3.path-style-access": "true",
-            "s3.aws-access-key": key,
-            "s3.aws-secret-key": secret,
-            "s3.streaming.part-size": "8MB",
-            **_ATHENA,
+            "connector.name": "iceberg",
+            "iceberg.catalog.type": "glue",
+            **_connections(lake),
+            "iceberg.unique-table-location": "false",
+            "iceberg.metadata-cache.enabled": "false",
+            "iceberg.security": "allow_all",
         }
 
     def rules(self) -> object:
         """File-based access control: the lake's catalog and nothing else, on whoever's behalf."""
         return {
-            "catalogs": [{"catalog": CATALOG, "allow": "all"}],
+            "catalogs": [{"catalog": name, "allow": "all"} for name in self.catalogs],
             "tables": [  # the catalog "system" cannot be forbidden, its tables can: they show other callers' queries
                 {"catalog": "system", "schema": "(?!information_schema$).*", "privileges": []},
-                {"catalog": f"{CATALOG}|system", "privileges": _TABLE_PRIVILEGES},
+                {"catalog": "|".join([*self.catalogs, "system"]), "privileges": _TABLE_PRIVILEGES},
             ],
             "impersonation": [{"original_user": PRINCIPAL, "new_user": ".*"}],
             "queries": [{"allow": ["execute", "kill", "view"]}],
@@ -166,9 +173,31 @@ class Engine:
         access = {"access-control.name": "file", "security.config-file": etc / "rules.json"}
         write_private(self.config, render(self.properties(internal_secret)))
         write_private(etc / "catalog" / f"{CATALOG}.properties", render(self.catalog(lake)))
+        (etc / "catalog" / f"{ICEBERG}.properties").unlink(missing_ok=True)
+        if self.iceberg:
+            write_private(etc / "catalog" / f"{ICEBERG}.properties", render(self.iceberg_catalog(lake)))
         write_private(etc / "access-control.properties", render(access))
         write_private(etc / "rules.json", json.dumps(self.rules(), indent=1))
         write_private(etc / "log.properties", render(_LOG_LEVELS))
+
+
+def _connections(lake: Lake) -> Mapping[str, object]:
+    """Glue and S3, for whichever connector."""
+    key, secret = lake.access_key_id, lake.secret_access_key
+    return {
+        "hive.metastore.glue.region": lake.region,
+        "hive.metastore.glue.endpoint-url": lake.endpoint_url,
+        "hive.metastore.glue.aws-access-key": key,
+        "hive.metastore.glue.aws-secret-key": secret,
+        "hive.metastore.glue.default-warehouse-dir": lake.warehouse,
+        "fs.native-s3.enabled": "true",
+        "s3.endpoint": lake.endpoint_url,
+        "s3.region": lake.region,
+        "s3.path-style-access": "true",
+        "s3.aws-access-key": key,
+        "s3.aws-secret-key": secret,
+        "s3.streaming.part-size": "8MB",
+    }
 
 
 _ATHENA: Mapping[str, object] = {
