@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import threading
 import time
@@ -91,18 +92,48 @@ def deferred(context: Context) -> list[Service]:
     return [DeferredService(name, module, cls, context) for name, module, cls in FROM_CONTEXT if _there(module)]
 
 
+def ready(module: str, class_name: str, context: Context) -> Service:
+    """One of `FROM_CONTEXT`, imported and built now."""
+    made: Service = getattr(importlib.import_module(module), class_name)(context)
+    return made
+
+
 def build(
     options: Options,
     clock: Callable[[], float] = time.time,
     further: Callable[[Context], Iterable[Service]] = deferred,
 ) -> Gate:
     """The application, with every service that is there. `clock` gives epoch seconds."""
+    store, principals = _identities(options, clock)
+    return Gate(Authenticator(principals, options.region, clock), _registry(options, clock, further, store, principals))
+
+
+def registry(
+    options: Options,
+    clock: Callable[[], float] = time.time,
+    further: Callable[[Context], Iterable[Service]] = deferred,
+) -> Registry:
+    """The services alone, without a gate in front."""
+    return _registry(options, clock, further, *_identities(options, clock))
+
+
+def _identities(options: Options, clock: Callable[[], float]) -> tuple[IdentityStore, Principals]:
     root = options.data_dir
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o700)
     store = IdentityStore(root / "iam.sqlite", options.account_id)
     ensure_administrator(store, root / CREDENTIALS_FILE, clock)
-    principals = Principals(store, clock)
+    return store, Principals(store, clock)
+
+
+def _registry(
+    options: Options,
+    clock: Callable[[], float],
+    further: Callable[[Context], Iterable[Service]],
+    store: IdentityStore,
+    principals: Principals,
+) -> Registry:
+    root = options.data_dir
     sts = StsService(store, clock)
     context = Context(
         root=root,
@@ -119,7 +150,7 @@ def build(
         sts,
         *further(context),
     ]
-    return Gate(Authenticator(principals, options.region, clock), Registry(services))
+    return Registry(services)
 
 
 def _there(module: str) -> bool:

@@ -43,8 +43,8 @@ class Registry:
             service.start()
 
     def stop(self) -> None:
-        """End background work, then the threads."""
-        for service in self._services.values():
+        """End background work, the services that stand on others first; then the threads."""
+        for service in reversed(self._services.values()):
             service.stop()
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
