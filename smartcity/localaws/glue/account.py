@@ -42,11 +42,31 @@ class Account:
             "TagResource": self.tag,
             "UntagResource": self.untag,
             "GetTags": self.tags,
+            "GetConnection": self.no_connection,
+            "GetConnections": self.no_connections,
+            "GetClassifier": self.no_classifier,
+            "GetClassifiers": self.no_classifiers,
         }
 
     def import_status(self, _: Request) -> dict[str, Any]:
         """The catalog was never Athena's internal one: there is nothing left to import."""
         return {"ImportStatus": {"ImportCompleted": True, "ImportedBy": "root"}}
+
+    def no_connection(self, request: Request) -> dict[str, Any]:
+        """Connections lead to databases elsewhere; there are none."""
+        raise faults.not_found(f"Connection with name {request.params['Name']} not found.")
+
+    def no_connections(self, _: Request) -> dict[str, Any]:
+        """None."""
+        return {"ConnectionList": []}
+
+    def no_classifier(self, request: Request) -> dict[str, Any]:
+        """Crawlers use the built-in classifiers only."""
+        raise faults.not_found(f"Classifier {request.params['Name']} not found.")
+
+    def no_classifiers(self, _: Request) -> dict[str, Any]:
+        """None."""
+        return {"Classifiers": []}
 
     def _setting(self, name: str) -> Any:
         with self._scope.store.read() as db:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from smartcity.localaws.glue.faults import invalid
+from smartcity.localaws.glue.faults import invalid, not_found
 
 _DEFAULTS: dict[str, Any] = {
     "Classifiers": [],
@@ -44,6 +44,8 @@ def checked(params: dict[str, Any], old: dict[str, Any] | None = None) -> dict[s
     _check_targets(doc.get("Targets", {}))
     _check_configuration(doc.get("Configuration"))
     _check_recrawl(doc)
+    if doc.get("Classifiers"):
+        raise not_found(f"Classifier {doc['Classifiers'][0]} not found.")
     if not doc.get("DatabaseName"):
         raise invalid("DatabaseName is required for crawlers of S3 targets.")
     return doc

@@ -187,3 +187,12 @@ def test_functions(db: Any) -> None:
     with pytest.raises(ClientError) as error:
         db.get_user_defined_function(DatabaseName="d", FunctionName="f")
     assert code(error)[0] == "EntityNotFoundException"
+
+
+def test_there_are_no_connections_and_no_classifiers(glue: Any) -> None:
+    assert glue.get_connections()["ConnectionList"] == []
+    assert glue.get_classifiers()["Classifiers"] == []
+    for call in (glue.get_connection, glue.get_classifier):
+        with pytest.raises(ClientError) as error:
+            call(Name="x")
+        assert code(error)[0] == "EntityNotFoundException"

@@ -50,12 +50,13 @@ def test_a_crawler_lives_and_dies(glue: Any) -> None:
         {"RecrawlPolicy": {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}},
         {"RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVENT_MODE"}},
         {"DatabaseName": ""},
+        {"Classifiers": ["mine"]},
     ],
 )
 def test_bad_definitions_are_refused(glue: Any, bad: dict[str, Any]) -> None:
     with pytest.raises(ClientError) as error:
         create(glue, "s3://bkt/x/", **bad)
-    assert code(error)[0] in ("InvalidInputException", "ValidationException")
+    assert code(error)[0] in ("InvalidInputException", "ValidationException", "EntityNotFoundException")
 
 
 def test_the_role_must_be_passable_and_trust_glue(world: World) -> None:
