@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -15,7 +16,7 @@ from smartcity.localaws.athena.engine import Trino
 from smartcity.localaws.athena.executions import Executions
 from smartcity.localaws.athena.faults import not_found
 from smartcity.localaws.athena.output import Output
-from smartcity.localaws.athena.queries import Queries
+from smartcity.localaws.athena.queries import Queries, unload_database
 from smartcity.localaws.athena.results import Reader
 from smartcity.localaws.athena.runner import ENGINE_WAIT_S, Runner
 from smartcity.localaws.athena.saved import Saved
@@ -24,6 +25,8 @@ from smartcity.localaws.athena.work import Work
 from smartcity.localaws.athena.workgroups import PRIMARY, Workgroups
 
 CONCURRENCY = 8  #: queries running at a time; the rest waits in QUEUED
+
+_CLEAR_TRIES, _CLEAR_PAUSE_S = 60, 0.5
 
 _BY_QUERY = frozenset({"StopQueryExecution", "GetQueryExecution", "GetQueryResults", "GetQueryRuntimeStatistics"})
 _BY_NAMED = frozenset({"GetNamedQuery", "UpdateNamedQuery", "DeleteNamedQuery"})
@@ -144,9 +147,26 @@ class AthenaService:
         return [params.get("WorkGroup") or (params.get("Name") if operation == "CreateWorkGroup" else None) or PRIMARY]
 
     def start(self) -> None:
-        """Close the queries that a kill interrupted."""
+        """Close the queries that a kill interrupted, and clear what their UNLOADs left in Glue."""
         self._workgroups.ensure_primary()
+        unloads = [doc["QueryExecutionId"] for doc in self._store.unfinished() if doc["SubstatementType"] == "UNLOAD"]
         self._runner.resume()
+        for query_id in unloads:
+            self._analysts.submit(self._forget_unload, query_id)
+
+    def _forget_unload(self, query_id: str) -> None:
+        """Glue answers only once the server that we are a part of does: wait for it."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        for _ in range(_CLEAR_TRIES):
+            try:
+                self._glue.delete_database(Name=unload_database(query_id))
+            except BotoCoreError:
+                time.sleep(_CLEAR_PAUSE_S)
+            except ClientError:
+                return  # it is not there: the kill came before or after
+            else:
+                return
 
     def stop(self) -> None:
         """End running queries and close the files."""

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+from botocore.exceptions import ClientError
 
 from smartcity.localaws.api import AwsError, Caller, Request
 from smartcity.localaws.athena import AthenaService
@@ -22,20 +23,18 @@ ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 ANALYST = f"arn:aws:iam::{ACCOUNT}:user/analyst"
 
 
-class ClientError(Exception):
-    """As botocore's: with a response."""
+class FakeClientError(ClientError):
+    """As botocore raises it."""
 
     def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.response = {"Error": {"Code": code, "Message": code}}
-        self.operation_name = "Fake"
+        super().__init__({"Error": {"Code": code, "Message": code}}, "Fake")
 
 
-class Missing(ClientError):
+class Missing(FakeClientError):
     """EntityNotFoundException."""
 
 
-class Exists(ClientError):
+class Exists(FakeClientError):
     """AlreadyExistsException."""
 
 
@@ -54,7 +53,7 @@ class FakeS3:
     def get_object(self, Bucket: str, Key: str, Range: str | None = None) -> dict[str, Any]:
         self.reads += 1
         if (Bucket, Key) not in self.objects:
-            raise ClientError("NoSuchKey")
+            raise FakeClientError("NoSuchKey")
         content = self.objects[Bucket, Key]
         if Range is not None:
             start, stop = Range.removeprefix("bytes=").split("-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -332,6 +333,29 @@ def test_unload_leaves_no_database_behind(rig: Rig) -> None:
     assert execution["Status"]["State"] == "SUCCEEDED"
     assert list(rig.glue.databases) == ["smartcity"]
     assert rig.trino.asked[-1].endswith("external_location = 's3://lake/out/')  AS SELECT 1 AS a")
+
+
+def test_an_unload_that_was_killed_is_cleared_at_the_next_start(make_rig: Callable[..., Rig]) -> None:
+    first = make_rig()
+    first.trino.rows("x", [("n", "integer")])
+    first.trino.hold = threading.Event()
+    original = first.trino.handle
+
+    def handle(request: Any) -> Any:
+        if request.method == "POST":
+            first.trino.rows(request.content.decode(), [("rows", "bigint")], [[1]])
+        return original(request)
+
+    first.service._trino._client._transport.handler = handle  # type: ignore[union-attr]
+    id_ = first.start("UNLOAD (SELECT 1 AS a) TO 's3://lake/out/' WITH (format = 'PARQUET')")
+    first.wait(id_, "RUNNING")
+    assert len(first.glue.databases) == 2
+    make_rig()
+    deadline = time.monotonic() + 10
+    while len(first.glue.databases) > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    first.trino.hold.set()
 
 
 def test_an_error_in_a_rewritten_statement_points_into_the_users_text(rig: Rig) -> None:
