@@ -105,6 +105,7 @@ class TrinoSettings(_Group):
     max_queries: int = Field(8, ge=1, description="Queries that run at the same time; others wait")
     max_queued: int = Field(200, ge=1, description="Queries that may wait; further ones are refused")
     query_timeout_s: float = Field(1800.0, gt=0, description="A query is ended after this long")
+    iceberg: bool = Field(True, description="Iceberg tables; 13 MB of the download")
     geospatial: bool = Field(False, description="Geospatial functions: ST_…, great_circle_distance; fetches 194 MB")
 
 

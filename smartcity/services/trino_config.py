@@ -54,7 +54,7 @@ class Engine:
     port: int
     heap_mb: int
     limits: Limits
-    iceberg: bool = False
+    iceberg: bool = True
 
     @property
     def config(self) -> Path:
@@ -108,11 +108,9 @@ class Engine:
             "internal-communication.shared-secret": internal_secret,
             "web-ui.enabled": "false",
             "plugin.dir": self.plugins,
-            # static catalogs are usable on a node only once it was announced, seconds after the server says "started"
+            # A static catalog is usable only seconds after the server says "started", when its node was announced.
+            # This kind reads etc/catalog below the folder where Trino runs, and rules.json forbids to change any.
             "catalog.management": "DYNAMIC",
-            "catalog.store": "file",
-            "catalog.read-only": "true",
-            "catalog.config-dir": self.config.parent / "catalog",
             "access-control.config-files": self.config.parent / "access-control.properties",
             "log.levels-file": self.config.parent / "log.properties",
             **self._limits(),

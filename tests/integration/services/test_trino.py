@@ -149,6 +149,7 @@ class TestWhatAQueryCannotReach:
             "CALL system.runtime.kill_query('20260301_000000_00000_aaaaa', 'no')",
             "CALL awsdatacatalog.system.flush_metadata_cache()",
             "CREATE CATALOG other USING hive",
+            "DROP CATALOG iceberg",
             "SET SESSION task_concurrency = 64",
             "SET SESSION awsdatacatalog.insert_existing_partitions_behavior = 'OVERWRITE'",
         ],
@@ -225,6 +226,27 @@ class TestOtherFormats:
 
         assert written.error is None, written.message
         assert engine.ask(f"SELECT count(*) FROM {name}").rows == [[written.update_count]]
+
+
+@pytest.mark.usefixtures("table")
+def test_iceberg_tables_are_made_in_their_catalog_and_used_in_the_usual_one(engine: Direct) -> None:
+    place, name = f"s3://{BUCKET}/ice/", f"{DATABASE}.ice"
+    steps = [
+        f"CREATE TABLE iceberg.{name} (id bigint, name varchar, ts timestamp(6)) "
+        f"WITH (location = '{place}', partitioning = ARRAY['day(ts)'])",
+        f"INSERT INTO {name} VALUES (1, 'a', TIMESTAMP '2026-03-01 10:00:00'), (2, 'b', TIMESTAMP '2026-03-02 10:00:00')",  # noqa: E501
+        f"MERGE INTO {name} t USING (VALUES (2, 'B'), (3, 'C')) s(id, name) ON t.id = s.id "
+        "WHEN MATCHED THEN UPDATE SET name = s.name "
+        "WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.name, TIMESTAMP '2026-03-03 00:00:00')",
+        f"DELETE FROM {name} WHERE id = 1",
+    ]
+    for step in steps:
+        assert engine.ask(step).error is None, step
+
+    assert engine.ask(f"SELECT id, name FROM {name} ORDER BY id").rows == [[2, "B"], [3, "C"]]
+    inserted = engine.ask(f'SELECT snapshot_id FROM {DATABASE}."ice$snapshots" ORDER BY committed_at').rows[1][0]
+    assert engine.ask(f"SELECT count(*) FROM {name} FOR VERSION AS OF {inserted}").rows == [[2]]
+    assert engine.ask(f"DROP TABLE {name}").error is None
 
 
 def test_stems_of_words_need_no_more_of_lucene(engine: Direct) -> None:

@@ -10,6 +10,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -112,15 +113,22 @@ class TestConfiguration:
 
         files = [file for file in tmp_path.rglob("*") if file.is_file()]
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-        assert len(files) == 7
+        assert len(files) == 8
 
     def test_the_secret_is_in_the_catalog_and_nowhere_else(self, tmp_path: Path) -> None:
         an_engine(tmp_path).write(LAKE, "internal")
 
-        catalog = tmp_path / "etc/catalog/awsdatacatalog.properties"
-        found = read_properties(catalog.read_text())
+        catalogs = sorted((tmp_path / "etc/catalog").iterdir())
+        found = read_properties(catalogs[0].read_text())
         assert found["s3.aws-secret-key"] == found["hive.metastore.glue.aws-secret-key"] == LAKE.secret_access_key
-        assert not [file for file in tmp_path.rglob("*.*") if file != catalog and "s3cr" in file.read_text()]
+        assert not [file for file in tmp_path.rglob("*.*") if file not in catalogs and "s3cr" in file.read_text()]
+
+    def test_iceberg_may_be_left_out(self, tmp_path: Path) -> None:
+        engine = an_engine(tmp_path)
+        engine.write(LAKE, "internal")
+        replace(engine, iceberg=False).write(LAKE, "internal")
+
+        assert [file.stem for file in (tmp_path / "etc/catalog").iterdir()] == ["awsdatacatalog"]
 
     def test_a_file_of_loose_mode_is_replaced(self, tmp_path: Path) -> None:
         file = tmp_path / "token"
