@@ -34,6 +34,8 @@ PRODUCER: dict[str, Any] = {"queue.buffering.max.messages": 100_000, "queue.buff
 #: How often `progress` hears of it, in seconds.
 PROGRESS_S = 0.1
 ADMIN_TIMEOUT_S = 15.0
+#: How long a broker may take to answer at all, in seconds.
+ANSWER_S = 5.0
 
 Report = Callable[[Any, Any], None]
 
@@ -108,7 +110,7 @@ def ensure_topics(admin: AdminClient, kafka: KafkaSettings, names: Sequence[str]
     from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
     try:
-        known = admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics
+        known = admin.list_topics(timeout=ANSWER_S).topics
         missing = [name for name in names if name not in known]
         settings = {"retention.ms": str(_retention_ms(kafka))}
         new = [NewTopic(name, kafka.partitions, kafka.replication, config=settings) for name in missing]

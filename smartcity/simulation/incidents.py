@@ -19,7 +19,7 @@ STATUSES = ("reported", "dispatched", "on_scene", "cleared")
 CELL_LENGTH_M = 16_000.0
 CELL_DURATION_S = 5_400
 #: A car hears of incidents this far ahead (traffic messages, overhead signs).
-AHEAD_M = 30_000.0
+AHEAD_M = 40_000.0
 #: No incident outlasts this, so that only a few cells need a look.
 LONGEST_S = 7_200
 
@@ -129,7 +129,7 @@ class Incidents:
     def _draw(self, place: int, period: int) -> Incident | None:
         u = noise.uniform(noise.key(self._key, place, period), np.arange(12))
         where = (place + float(u[0])) * CELL_LENGTH_M
-        if u[1] > 0.55 or not 500.0 < where < self._road.length_m - 500.0:
+        if u[1] > 0.7 or not 500.0 < where < self._road.length_m - 500.0:
             return None
         kind = _pick(float(u[2]))
         reported = period * CELL_DURATION_S + int(u[3] * CELL_DURATION_S)
