@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gate_world import World, allow, document
 from local_aws_process import LocalAws
 
 
@@ -25,3 +26,27 @@ def own_local_aws(tmp_path: Path) -> Iterator[LocalAws]:
     server.start()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def world(local_aws: LocalAws) -> Iterator[World]:
+    yield World(local_aws)
+
+
+@pytest.fixture(scope="module")
+def writer(world: World) -> dict[str, str]:
+    """A session that may write raw/, but not raw/secret/, and list only raw."""
+    bucket = f"arn:aws:s3:::{world.bucket}"
+    policy = document(
+        allow(["s3:PutObject", "s3:GetObject"], f"{bucket}/raw/*"),
+        allow("s3:ListBucket", bucket, Condition={"StringLike": {"s3:prefix": ["raw/*", "raw"]}}),
+        {"Effect": "Deny", "Action": "s3:*", "Resource": f"{bucket}/raw/secret/*"},
+    )
+    return world.assume(world.role("writer", policy))
+
+
+@pytest.fixture(scope="module")
+def written(world: World, writer: dict[str, str]) -> str:
+    """The key of an object that the writer wrote."""
+    world.aws.client("s3", **writer).put_object(Bucket=world.bucket, Key="raw/h=1/x", Body=b"1")
+    return "raw/h=1/x"
