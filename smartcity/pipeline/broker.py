@@ -267,6 +267,11 @@ class _Failures:
     topic: str = ""
     too_large: bool = False
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether waiting for other events is no use either: the broker is away, not a single event refused."""
+        return self.first is not None and not self.too_large
+
     def add(self, error: Any, topic: str) -> None:
         from confluent_kafka import KafkaError
 
@@ -329,13 +334,15 @@ class _Sending:
             finally:
                 self._close()
                 self._sent.seconds = time.monotonic() - started
-        if self._failures.first:
+        if self._failures.first or (self._sent.failed and not stop.is_set()):
             raise self._error()
         if stop.is_set():
             raise SendInterrupted(self._sent)
         return self._sent
 
     def _produce(self, batch: Batch, stop: threading.Event) -> None:
+        from confluent_kafka import KafkaException
+
         delivery = _Delivery(batch, self._failures)
         self._open.append(delivery)
         self._sent.note(batch)
@@ -355,6 +362,10 @@ class _Sending:
                     if stop.is_set() or self._failures.first:
                         delivery.give_up_from(index)
                         return
+                except KafkaException as refused:
+                    self._failures.add(refused.args[0], topic)
+                    delivery.give_up_from(index)
+                    return
 
     def _settle(self) -> None:
         """Serve delivery reports and write finished batches into the ledger."""
@@ -370,7 +381,7 @@ class _Sending:
     def _finish(self, patience_s: float, stop: threading.Event) -> None:
         """Wait for the reports still missing; after a failure or a deadline, drop what waits."""
         deadline = time.monotonic() + patience_s
-        while self._open and time.monotonic() < deadline and not self._failures.first:
+        while self._open and time.monotonic() < deadline and not self._failures.hopeless:
             self._producer.flush(PROGRESS_S)
             self._settle()
             if stop.is_set():
@@ -395,7 +406,7 @@ class _Sending:
                 "Raise max.message.bytes of the topic, or send smaller events.",
             )
         return ServiceError(
-            f"Kafka did not take {failed:,} events within {self._timeout_s:g} s ({self._failures.first}); "
+            f"Kafka did not take {failed:,} events within {self._timeout_s:g} s ({self._failures.first or 'no answer'}); "
             f"{self._sent.events:,} were acknowledged.",
             "See whether the broker runs: smartcity status. The same command sends the same events again.",
         )
