@@ -26,6 +26,8 @@ def aggregate(name: str, function: Function, node: exp.Anonymous) -> exp.Expr:
     values = list(distinct.expressions) if distinct else list(node.expressions)
     _check(name, function, values, distinct is not None)
     if name == "listagg" and not _is_text(values[0]):
+        if distinct is not None:
+            raise not_supported("LISTAGG(DISTINCT …) of a value that is not text: cast it")
         values[0] = cast(values[0], "VARCHAR")
     made = function.build(values)
     if distinct is not None and name != "approximate_count" and isinstance(made, exp.Anonymous):

@@ -46,6 +46,8 @@ _COLUMN_WORDS = (
     "unique",
     "primary",
     "references",
+    "check",
+    "constraint",
 )
 
 

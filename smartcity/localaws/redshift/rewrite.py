@@ -306,14 +306,19 @@ def _decimal_function(name: str, function: Function, arguments: list[exp.Expr]) 
 
 def _qualified(made: exp.Expr) -> exp.Expr:
     for inner in made.find_all(exp.Anonymous):
-        if inner.name.startswith("rs_"):
+        if inner.name.startswith("rs_") and "." not in inner.name:
             inner.set("this", f"rs_internal.{inner.name}")
     return made
 
 
 def _shown(argument: exp.Expr) -> str:
     type_ = argument.type
-    return "unknown" if type_ is None or type_.this.name in {"UNKNOWN", "NULL"} else type_.sql("redshift").lower()
+    if type_ is None or type_.this.name in {"UNKNOWN", "NULL"}:
+        return "unknown"
+    try:
+        return parse_type(type_.sql("redshift")).name
+    except SqlError:
+        return str(type_.sql("redshift").lower())
 
 
 def _like(node: exp.Binary) -> exp.Expr:

@@ -1,0 +1,5 @@
+CREATE TABLE sales (salesid INTEGER NOT NULL, qty SMALLINT, price DECIMAL(8,2), weight DOUBLE PRECISION, sold TIMESTAMP, day DATE, total BIGINT);
+INSERT INTO sales VALUES (1, 1, 10.00, 1.5, '2008-01-31 10:11:12.345678', '2008-01-31', 100), (2, 2, 20.50, 2.5, '2008-02-29 23:59:59', '2008-02-29', 200), (3, 4, 0.10, NULL, NULL, NULL, NULL);
+CREATE TABLE names (id INTEGER, v VARCHAR(10), c CHAR(5), s SUPER, flag BOOLEAN);
+INSERT INTO names VALUES (1, 'abc', 'ab', JSON_PARSE('{"a":{"b":[10,20]},"t":"x"}'), true), (2, 'abc ', 'cd', JSON_PARSE('[1,"two",null]'), false), (3, NULL, NULL, NULL, NULL);
+CREATE TABLE keyed (id BIGINT IDENTITY(10,5), a VARCHAR(3) DEFAULT 'd', n INTEGER NOT NULL DEFAULT 7)
