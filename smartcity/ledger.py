@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,6 +106,22 @@ class LedgerWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def stretches(offsets: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Consecutive offsets as (first offset, start, stop); known and unknown ones apart."""
+    start = 0
+    size = len(offsets)
+    if size and offsets[0] >= 0 and offsets[-1] - offsets[0] == size - 1 and min(offsets) == offsets[0]:
+        yield offsets[0], 0, size
+        return
+    for index in range(1, size + 1):
+        here = offsets[index] if index < size else None
+        before = offsets[index - 1]
+        if here is not None and (here == before + 1 if before >= 0 else here < 0):
+            continue
+        yield max(offsets[start], UNKNOWN_OFFSET), start, index
+        start = index
 
 
 def folders(ledger: Path) -> list[Path]:

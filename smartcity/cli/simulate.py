@@ -18,7 +18,7 @@ from smartcity.cli.times import duration_s, moment
 from smartcity.errors import Interrupted, PrerequisiteError, UsageError
 
 if TYPE_CHECKING:
-    from smartcity.pipeline.broker import Sent
+    from smartcity.delivery import Sent
     from smartcity.simulation.footage import FrameTaker
     from smartcity.simulation.pacing import Lateness, Pace, Source
 

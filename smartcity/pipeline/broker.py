@@ -13,17 +13,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from smartcity.delivery import Batch, Delivery, Failures, Sent
 from smartcity.errors import Interrupted, ServiceError, ServiceNotRunning
 from smartcity.events import TOPICS
-from smartcity.ledger import ID_BYTES, UNKNOWN_OFFSET, LedgerWriter, Run
+from smartcity.ledger import LedgerWriter
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient
-    from numpy.typing import NDArray
 
     from smartcity.settings import KafkaSettings
 
@@ -37,25 +37,6 @@ ADMIN_TIMEOUT_S = 15.0
 #: How long a broker may take to answer at all, in seconds.
 ANSWER_S = 5.0
 
-Report = Callable[[Any, Any], None]
-
-
-class Batch(Protocol):
-    """Consecutive events of a trip in a topic, as the simulation makes them."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def trip_id(self) -> str: ...
-    @property
-    def values(self) -> list[bytes]: ...
-    @property
-    def ids(self) -> bytes: ...
-    @property
-    def epoch_ms(self) -> NDArray[Any]: ...
-
 
 @dataclass(frozen=True)
 class TopicState:
@@ -65,30 +46,6 @@ class TopicState:
     created: bool
     partitions: int
     differences: tuple[str, ...] = ()
-
-
-@dataclass
-class Sent:
-    """What a drive sent. `acknowledged` is per topic; times are of the events, in epoch milliseconds."""
-
-    acknowledged: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, int] = field(default_factory=dict)
-    trips: set[str] = field(default_factory=set)
-    first_ms: int | None = None
-    last_ms: int | None = None
-    seconds: float = 0.0
-
-    @property
-    def events(self) -> int:
-        """Acknowledged events of all topics."""
-        return sum(self.acknowledged.values())
-
-    def note(self, batch: Batch) -> None:
-        """Widen the times and trips by a batch."""
-        first, last = int(batch.epoch_ms.min()), int(batch.epoch_ms.max())
-        self.first_ms = first if self.first_ms is None else min(self.first_ms, first)
-        self.last_ms = last if self.last_ms is None else max(self.last_ms, last)
-        self.trips.add(batch.trip_id)
 
 
 class SendInterrupted(Interrupted):
@@ -116,9 +73,12 @@ def ensure_topics(admin: AdminClient, kafka: KafkaSettings, names: Sequence[str]
         new = [NewTopic(name, kafka.partitions, kafka.replication, config=settings) for name in missing]
         for future in admin.create_topics(new, operation_timeout=ADMIN_TIMEOUT_S).values() if new else ():
             _created(future)
-        partitions = {name: len(known[name].partitions) if name in known else kafka.partitions for name in names}
+        differences = _differences(admin, kafka, {name: len(known[name].partitions) for name in names if name in known})
         return [
-            TopicState(name, name in missing, partitions[name], d) for name, d in _differences(admin, kafka, partitions)
+            TopicState(name, True, kafka.partitions)
+            if name in missing
+            else TopicState(name, False, len(known[name].partitions), differences[name])
+            for name in names
         ]
     except KafkaException as error:
         raise _admin_error(error) from None
@@ -138,21 +98,20 @@ def _created(future: Any) -> None:
             raise
 
 
-def _differences(
-    admin: AdminClient, kafka: KafkaSettings, partitions: dict[str, int]
-) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _differences(admin: AdminClient, kafka: KafkaSettings, partitions: dict[str, int]) -> dict[str, tuple[str, ...]]:
+    """Per topic that was there before, where it is not what the settings ask for."""
     from confluent_kafka.admin import ConfigResource  # type: ignore[attr-defined]
 
-    asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in partitions])
-    retention = {resource.name: future.result()["retention.ms"].value for resource, future in asked.items()}
-    for name, count in partitions.items():
-        found = []
-        if count != kafka.partitions:
-            found.append(f"{count} partitions instead of {kafka.partitions}")
-        if str(retention[name]) != str(_retention_ms(kafka)):
-            hours = float(retention[name] or 0) / 3_600_000
-            found.append(f"keeps events {hours:g} h instead of {kafka.retention_hours:g} h")
-        yield name, tuple(found)
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in partitions]
+    asked = admin.describe_configs(resources) if resources else {}
+    found: dict[str, tuple[str, ...]] = {}
+    for resource, future in asked.items():
+        count, retention = partitions[resource.name], str(future.result()["retention.ms"].value)
+        told = [f"{count} partitions instead of {kafka.partitions}"] if count != kafka.partitions else []
+        if retention != str(_retention_ms(kafka)):
+            told.append(f"keeps events {float(retention) / 3_600_000:g} h instead of {kafka.retention_hours:g} h")
+        found[resource.name] = tuple(told)
+    return found
 
 
 def _admin_error(error: Any) -> ServiceError:
@@ -172,114 +131,6 @@ def headers_of(topic: str, key: str) -> list[tuple[str, bytes]]:
         ("ce_source", f"/vehicles/{key}".encode()),
         ("content-type", b"application/json"),
     ]
-
-
-class _Delivery:
-    """What became of one batch: its reports arrive in the order of its events, for one key stays in one partition."""
-
-    def __init__(self, batch: Batch, failures: _Failures) -> None:
-        self.batch = batch
-        self.expected = len(batch.values)
-        self._offsets: list[int] = []
-        self._lost: set[bytes] = set()
-        self._partition = -1
-        self._failures = failures
-        self.report = self._reporter()
-
-    def _reporter(self) -> Report:
-        """The callback of each event but the last: as little as possible, for it runs for every event."""
-        append = self._offsets.append
-
-        def report(error: Any, message: Any) -> None:
-            if error is None:
-                append(message.offset())
-            else:
-                self._fail(error, message)
-
-        return report
-
-    def report_last(self, error: Any, message: Any) -> None:
-        """The callback of the last event: also notes the partition, which is that of all."""
-        self._partition = message.partition()
-        self.report(error, message)
-
-    def _fail(self, error: Any, message: Any) -> None:
-        self._partition = message.partition()
-        self._lost.add(_id_of(message.value()))
-        self._failures.add(error, message.topic())
-
-    def give_up_from(self, index: int) -> None:
-        """The events from this one on were never handed to the producer."""
-        self.expected = index
-
-    @property
-    def done(self) -> bool:
-        """Whether every event was reported."""
-        return len(self._offsets) + len(self._lost) >= self.expected
-
-    def record(self, ledger: LedgerWriter, sent: Sent) -> None:
-        """Write what is known into the ledger and the summary."""
-        batch = self.batch
-        ids = [batch.ids[start : start + ID_BYTES] for start in range(0, self.expected * ID_BYTES, ID_BYTES)]
-        if self._lost:
-            lost = [one for one in ids if one in self._lost]
-            ids = [one for one in ids if one not in self._lost]
-            ledger.unacknowledged(Run(batch.topic, self._partition, UNKNOWN_OFFSET, b"".join(lost), batch.trip_id))
-            sent.failed[batch.topic] = sent.failed.get(batch.topic, 0) + len(lost)
-        for first, start, stop in _stretches(self._offsets):
-            ledger.acknowledged(Run(batch.topic, self._partition, first, b"".join(ids[start:stop]), batch.trip_id))
-        sent.acknowledged[batch.topic] = sent.acknowledged.get(batch.topic, 0) + len(self._offsets)
-
-    def record_unknown(self, ledger: LedgerWriter, sent: Sent) -> None:
-        """As `record`, for a batch of which reports are still missing: what is missing counts as unacknowledged."""
-        known = len(self._offsets) + len(self._lost)
-        ids = [self.batch.ids[start : start + ID_BYTES] for start in range(0, self.expected * ID_BYTES, ID_BYTES)]
-        self._lost.update([one for one in ids if one not in self._lost][len(self._offsets) :][: self.expected - known])
-        self.record(ledger, sent)
-
-
-def _id_of(value: bytes) -> bytes:
-    """The event id of an event's JSON, which begins with it."""
-    return bytes.fromhex(value[13:49].replace(b"-", b"").decode())
-
-
-def _stretches(offsets: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Consecutive offsets as (first offset, start, stop); known and unknown ones apart."""
-    start = 0
-    size = len(offsets)
-    if size and offsets[0] >= 0 and offsets[-1] - offsets[0] == size - 1 and min(offsets) == offsets[0]:
-        yield offsets[0], 0, size
-        return
-    for index in range(1, size + 1):
-        here = offsets[index] if index < size else None
-        before = offsets[index - 1]
-        if here is not None and (here == before + 1 if before >= 0 else here < 0):
-            continue
-        yield max(offsets[start], UNKNOWN_OFFSET), start, index
-        start = index
-
-
-@dataclass
-class _Failures:
-    """Delivery errors so far."""
-
-    first: str | None = None
-    topic: str = ""
-    too_large: bool = False
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether waiting for other events is no use either: the broker is away, not a single event refused."""
-        return self.first is not None and not self.too_large
-
-    def add(self, error: Any, topic: str) -> None:
-        from confluent_kafka import KafkaError
-
-        if error.code() == KafkaError._PURGE_QUEUE or error.code() == KafkaError._PURGE_INFLIGHT:
-            return
-        if self.first is None:
-            self.first, self.topic = error.str(), topic
-            self.too_large = error.code() in {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._BAD_MSG}
 
 
 def send(
@@ -316,8 +167,8 @@ class _Sending:
     ) -> None:
         self._producer, self._ledger, self._progress = producer, ledger, progress
         self._timeout_s, self._headers = timeout_s, headers
-        self._open: deque[_Delivery] = deque()
-        self._failures = _Failures()
+        self._open: deque[Delivery] = deque()
+        self._failures = Failures()
         self._sent = Sent()
         self._told = 0.0
 
@@ -343,14 +194,13 @@ class _Sending:
     def _produce(self, batch: Batch, stop: threading.Event) -> None:
         from confluent_kafka import KafkaException
 
-        delivery = _Delivery(batch, self._failures)
+        delivery = Delivery(batch, self._failures)
         self._open.append(delivery)
         self._sent.note(batch)
         produce, topic, key, report = self._producer.produce, batch.topic, batch.key.encode(), delivery.report
         fixed = headers_of(topic, batch.key) if self._headers else []
-        last = len(batch.values) - 1
         for index, value in enumerate(batch.values):
-            arguments: dict[str, Any] = {"on_delivery": report if index < last else delivery.report_last}
+            arguments: dict[str, Any] = {"on_delivery": report if index else delivery.report_first}
             if fixed:
                 arguments["headers"] = [*fixed, ("ce_id", value[13:49])]
             while True:
@@ -406,7 +256,8 @@ class _Sending:
                 "Raise max.message.bytes of the topic, or send smaller events.",
             )
         return ServiceError(
-            f"Kafka did not take {failed:,} events within {self._timeout_s:g} s ({self._failures.first or 'no answer'}); "
+            f"Kafka did not take {failed:,} events within {self._timeout_s:g} s "
+            f"({self._failures.first or 'no answer'}); "
             f"{self._sent.events:,} were acknowledged.",
             "See whether the broker runs: smartcity status. The same command sends the same events again.",
         )

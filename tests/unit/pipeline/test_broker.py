@@ -244,6 +244,21 @@ def test_ctrl_c_waits_for_what_is_under_way(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_batch_that_was_cut_short_is_recorded_as_far_as_it_went(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    class Full(FakeProducer):
+        def poll(self, _timeout: float = 0.0) -> int:
+            stop.set()
+            return 0
+
+    producer = Full(room=4)
+    with pytest.raises(broker.SendInterrupted):
+        _send(producer, [_batch(count=9)], tmp_path, stop=stop)
+    rows = [row for batch in ledger.read(tmp_path) for row in batch.to_pylist()]
+    assert [(row["partition"], row["offset"]) for row in rows] == [(sum(b"car-0001") % 3, n) for n in range(4)]
+
+
 def test_a_thread_is_stopped_by_its_event(tmp_path: Path) -> None:
     stop = threading.Event()
     caught: list[BaseException] = []
