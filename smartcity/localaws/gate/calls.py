@@ -91,6 +91,8 @@ class Calls:
         output = operation(call.request)
         if call.protocol == "query":
             return render.query_answer(call.model, output, call.request.request_id)
+        if call.protocol == "rest-json":
+            return render.rest_json_answer(call.model, output)
         version = call.model.service_model.metadata.get("jsonVersion", "1.1")
         return render.json_answer(call.model, output, version)
 

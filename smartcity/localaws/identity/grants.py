@@ -134,6 +134,12 @@ def require_policy(store: IdentityStore, arn: str) -> None:
         raise AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
 
 
+def require_boundary(store: IdentityStore, params: dict[str, Any]) -> None:
+    """Raise `NoSuchEntity` when the request names a permissions boundary that does not exist."""
+    if "PermissionsBoundary" in params:
+        require_policy(store, params["PermissionsBoundary"])
+
+
 def _owner(kind: Holder) -> str:
     return f"{kind.capitalize()}Name"
 

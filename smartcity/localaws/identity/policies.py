@@ -83,7 +83,7 @@ class Policies:
         """DeletePolicy: only when nobody holds it and one version is left."""
         with self._store.change():
             policy = self._own(request)
-            if self._holders(policy["Arn"]):
+            if self._holders(policy["Arn"]) or self._bounded(policy["Arn"]):
                 raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
             if len(policy["Versions"]) > 1:
                 raise AwsError("DeleteConflict", "This policy has more than one version. Delete the others first.", 409)
@@ -165,12 +165,15 @@ class Policies:
     def _holders(self, arn: str) -> list[tuple[str, Entity]]:
         return [(kind, entity) for kind in _HOLDERS for entity in self._store.all(kind) if arn in entity["Attached"]]  # type: ignore[arg-type]
 
+    def _bounded(self, arn: str) -> list[Entity]:
+        return [entity for kind in ("user", "role") for entity in self._store.all(kind) if entity["Boundary"] == arn]
+
     def _shown(self, policy: Entity) -> dict[str, Any]:
         return {
             **{name: policy[name] for name in ("PolicyName", "PolicyId", "Arn", "Path", "Description")},
             "DefaultVersionId": policy["Default"],
             "AttachmentCount": len(self._holders(policy["Arn"])),
-            "PermissionsBoundaryUsageCount": 0,
+            "PermissionsBoundaryUsageCount": len(self._bounded(policy["Arn"])),
             "IsAttachable": True,
             "CreateDate": entities.moment(policy["CreateDate"]),
             "UpdateDate": entities.moment(policy["UpdateDate"]),

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from smartcity.localaws.api import Operation, Request
 from smartcity.localaws.identity import documents, entities
+from smartcity.localaws.identity.grants import require_boundary
 from smartcity.localaws.identity.minting import unique_id
 from smartcity.localaws.identity.store import Entity, IdentityStore
 
@@ -39,6 +40,7 @@ class Roles:
         """CreateRole."""
         params = request.params
         documents.check(params["AssumeRolePolicyDocument"], "trust")
+        require_boundary(self._store, params)
         name, path = params["RoleName"], params.get("Path", "/")
         role: Entity = {
             "RoleName": name,

@@ -21,6 +21,7 @@ from smartcity.localaws.identity.requests import SignedRequest, refusal
 from smartcity.localaws.identity.store import Entity, IdentityStore
 
 _DEFAULT_S = 3600
+_REMEMBERED_S = 86_400
 _CHAINED_LIMIT_S = 3600  # a session that assumes a role gets at most one hour (IAM user guide, "Role chaining")
 _SESSION_POLICY_LIMIT = 2048
 _ROLE_ARN = re.compile(r"arn:aws:iam::\d{12}:role/(?:[\w+=,.@/-]*/)?([\w+=,.@-]+)")
@@ -36,7 +37,6 @@ class StsService:
     def __init__(self, store: IdentityStore, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
-        self.forget_expired()
 
     @property
     def operations(self) -> Mapping[str, Operation]:
@@ -57,14 +57,6 @@ class StsService:
 
     def stop(self) -> None:
         """Nothing runs in the background."""
-
-    def forget_expired(self) -> None:
-        """Drop sessions that ended more than a day ago; until then their keys answer `ExpiredToken`."""
-        old = [s["AccessKeyId"] for s in self._store.all("session") if s["Expires"] < self._clock() - 86_400]
-        if old:
-            with self._store.change():
-                for key in old:
-                    self._store.delete("session", key)
 
     def caller_identity(self, request: Request) -> dict[str, Any]:
         """GetCallerIdentity."""
@@ -168,7 +160,11 @@ class StsService:
         }
 
     def _save(self, session: Entity) -> None:
+        """Store it, and drop those that ended more than a day ago; until then their keys answer `ExpiredToken`."""
         with self._store.change():
+            for old in self._store.all("session"):
+                if old["Expires"] < self._clock() - _REMEMBERED_S:
+                    self._store.delete("session", old["AccessKeyId"])
             self._store.put("session", session["AccessKeyId"], session)
 
 

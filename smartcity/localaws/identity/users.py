@@ -7,6 +7,7 @@ from typing import Any
 
 from smartcity.localaws.api import AwsError, Operation, Request
 from smartcity.localaws.identity import entities
+from smartcity.localaws.identity.grants import require_boundary
 from smartcity.localaws.identity.minting import secret_key, unique_id
 from smartcity.localaws.identity.store import Entity, IdentityStore
 
@@ -41,6 +42,7 @@ class Users:
         """CreateUser."""
         params = request.params
         name, path = params["UserName"], params.get("Path", "/")
+        require_boundary(self._store, params)
         user: Entity = {
             "UserName": name,
             "Path": path,

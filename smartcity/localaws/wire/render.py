@@ -58,6 +58,26 @@ class Wire(list[Any]):
     """A list whose members already have the wire's form: large answers are not walked through again."""
 
 
+def rest_json_answer(operation: OperationModel, output: dict[str, Any]) -> Answer:
+    """The answer of a REST-JSON service: some members travel as headers or as the status."""
+    import orjson
+
+    shape: Any = operation.output_shape
+    answer = Answer(int(operation.http.get("responseCode", 200)), {"content-type": "application/json"})
+    inside: dict[str, Any] = {}
+    for name, value in output.items():
+        member = shape.members[name]
+        location = member.serialization.get("location")
+        if location == "statusCode":
+            answer.status = int(value)
+        elif location and value is not None:
+            _put_header(answer.headers, member, name, value)
+        else:
+            inside[name] = value
+    answer.body = orjson.dumps(json_value(shape, inside)) if shape is not None else b"{}"
+    return answer
+
+
 def json_value(shape: Any, value: Any) -> Any:
     """`value` with the model's wire names: moments as epoch seconds, blobs as base64, None left out."""
     kind = shape.type_name

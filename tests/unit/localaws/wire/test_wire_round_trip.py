@@ -116,6 +116,18 @@ def test_s3_answers(data: st.DataObject) -> None:
     assert read_back("rest-xml", render.rest_answer(operation, output), operation) == output
 
 
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_rest_json_answers(data: st.DataObject) -> None:
+    names = ["DescribeDataSet", "ListDashboards", "CreateDataSource", "DescribeUser"]
+    operation = data.draw(operations("quicksight", names))
+    output = data.draw(value_of(operation.output_shape))
+    output = {**output, "Status": data.draw(st.integers(200, 299))}
+    answer = render.rest_json_answer(operation, output)
+    assert answer.status == output["Status"]
+    assert read_back("rest-json", answer, operation) == output
+
+
 def read_back(protocol: str, answer: render.Answer, operation: Any) -> dict[str, Any]:
     headers = dict(answer.headers)
     parsed = create_parser(protocol).parse(
