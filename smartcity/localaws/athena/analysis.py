@@ -56,6 +56,18 @@ def mentions_foreign(tokens: tuple[Token, ...]) -> bool:
     return any(token.kind in {"word", "quoted"} and token.text.lower() in FOREIGN for token in tokens)
 
 
+def names_catalog(tokens: tuple[Token, ...], catalog: str) -> bool:
+    """Whether a name of three parts begins with this catalog."""
+    return any(
+        first.kind in {"word", "quoted"}
+        and first.text.lower() == catalog
+        and tokens[at + 1].is_symbol(".")
+        and tokens[at + 3].is_symbol(".")
+        and not (at > 0 and tokens[at - 1].is_symbol("."))
+        for at, first in enumerate(tokens[:-4])
+    )
+
+
 def named_tables(sql: str, database: str) -> Iterator[tuple[str, str]]:
     """Database and name of every table or view that the text names; nothing if it cannot be parsed."""
     import sqlglot

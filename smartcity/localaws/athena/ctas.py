@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from smartcity.localaws.athena import iceberg
 from smartcity.localaws.athena.edits import Edited
 from smartcity.localaws.athena.failures import QueryFailed
 from smartcity.localaws.athena.locations import Location, parse
@@ -42,11 +43,14 @@ class Write:
     session: Mapping[str, str] = field(default_factory=dict)
 
 
-def create_table(statement: Statement, default: Location, enforced: bool) -> Write:
+def create_table(statement: Statement, default: Location, enforced: bool, database: str) -> Write:
     """CREATE TABLE with or without AS. Raises `QueryFailed` for a property that Athena does not have."""
     tokens = statement.tokens
     names, at, if_not_exists = _table_name(tokens)
     begin, stop, properties = _property_block(statement, at)
+    if str(properties.get("table_type", "")).upper() == "ICEBERG":
+        name_at = tokens[at - 1 if len(names) == 1 else 2 + 3 * if_not_exists].start
+        return _iceberg_table(statement, (names, name_at, stop, if_not_exists), properties, default, database)
     given = properties.get("external_location")
     if given is not None and enforced:
         raise QueryFailed(
@@ -76,6 +80,29 @@ def unload(statement: Statement, table: Sequence[str]) -> Write:
     query_end = tokens[close].start
     edited = Edited(statement.sql[:query_end], 0, tokens[1].stop, head)
     return Write(edited, location, tuple(table), False, True, _codec(properties))
+
+
+def _iceberg_table(
+    statement: Statement,
+    found: tuple[tuple[str, ...], int, int, bool],
+    properties: Mapping[str, Value],
+    default: Location,
+    database: str,
+) -> Write:
+    """CREATE TABLE AS of an Iceberg table: its name is moved to the engine's catalog of such tables."""
+    names, begin, stop, if_not_exists = found
+    unknown = set(properties) - {"table_type", "location", "is_external", "format", "partitioning", *_COMPRESSION}
+    if unknown:
+        raise QueryFailed(f"INVALID_TABLE_PROPERTY: line 1:1: Table property '{min(unknown)}' does not exist")
+    location = _location(properties["location"]) if "location" in properties else default.folder
+    partitioning = properties.get("partitioning", [])
+    items = [partitioning] if isinstance(partitioning, str) else partitioning
+    block = iceberg.with_block(location, str(properties.get("format", "PARQUET")), items)
+    owner, name = [database, *names][-2:]
+    edited = Edited(statement.sql, begin, stop, f"{iceberg.table(owner, name)} {block}")
+    codec = next((str(properties[key]).upper() for key in _COMPRESSION if key in properties), "")
+    session = {f"{iceberg.CATALOG}.compression_codec": _CODECS[codec]} if codec in _CODECS else {}
+    return Write(edited, location, names, if_not_exists, "location" in properties, session)
 
 
 def _table_name(tokens: Sequence[Token]) -> tuple[tuple[str, ...], int, bool]:

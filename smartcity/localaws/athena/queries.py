@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from smartcity.localaws.athena import analysis, ctas, statements
+from smartcity.localaws.athena import analysis, ctas, iceberg, statements
 from smartcity.localaws.athena.catalog import Catalog, is_view, location_of
 from smartcity.localaws.athena.edits import Edited
 from smartcity.localaws.athena.engine import Outcome, Session, Trino
 from smartcity.localaws.athena.failures import QueryCancelled, QueryFailed, denied
 from smartcity.localaws.athena.job import CATALOG, Job, TextResult
-from smartcity.localaws.athena.locations import Location
+from smartcity.localaws.athena.locations import Location, parse
 from smartcity.localaws.athena.output import Output
 from smartcity.localaws.athena.statements import Statement
 from smartcity.localaws.athena.values import simple_column
 
+_WRITERS = ("INSERT", "MERGE", "UPDATE", "DELETE")
 _SYMLINKS = "SymlinkTextInputFormat"
 _WAITING = frozenset({"QUEUED", "WAITING_FOR_RESOURCES", "DISPATCHING"})  # the engine's own queue
+_MAX_ELSEWHERE = 100
 _MAX_MANIFEST = 10_000
 
 
@@ -106,7 +108,15 @@ class Queries:
 
     def write_table(self, job: Job, statement: Statement, ask: Ask) -> None:
         """CREATE TABLE (AS): the files go below the output location unless the user named a place."""
-        write = ctas.create_table(statement, job.output.below(f"tables/{job.id}"), job.location_enforced)
+        default = job.output.below(f"tables/{job.id}")
+        made = iceberg.create(statement, job.database, default) if statement.what == "CREATE_TABLE" else None
+        if made is not None:
+            job.permissions.glue("CreateTable", *made.names)
+            job.permissions.write(made.location)
+            self._drain(job, Ask(Edited(made.sql)))
+            self.output.save_text(job, TextResult())
+            return
+        write = ctas.create_table(statement, default, job.location_enforced, job.database)
         ask = Ask(write.edited, ask.prepared, dict(write.session))
         catalog = Catalog(self.glue, job.permissions)
         database, table = ([job.database, *write.names])[-2:]
@@ -120,6 +130,20 @@ class Queries:
         self._drain(job, ask)
         objects = [] if existed else self._objects(write.location)
         self.output.save_count(job, job.outcome.update_count or 0, objects)
+
+    def iceberg_change(self, job: Job, names: tuple[str, str], sql: Sequence[str], action: str) -> None:
+        """Statements of the engine that change an Iceberg table; its files are written and deleted with it."""
+        described = Catalog(self.glue, job.permissions).table(*names)
+        if not iceberg.is_iceberg(described):
+            raise QueryFailed(f"NOT_SUPPORTED: line 1:1: {'.'.join(names)} is not an Iceberg table")
+        job.permissions.glue(action, *names)
+        location = location_of(described)
+        if location is not None:
+            job.permissions.write(location.folder)
+            job.permissions.require("s3:DeleteObject", location.folder.arn)
+        for text in sql:
+            self._drain(job, Ask(Edited(text)))
+        self.output.save_text(job, TextResult())
 
     def unload(self, job: Job, statement: Statement, ask: Ask) -> None:
         """UNLOAD: a table in a database of its own for as long as the query runs; its files stay."""
@@ -153,6 +177,8 @@ class Queries:
 
         The account itself may do everything in its own catalog; then only other catalogs have to be kept out.
         """
+        if analysis.names_catalog(tokens, iceberg.CATALOG):
+            raise QueryFailed(f"CATALOG_NOT_FOUND: line 1:1: Catalog '{iceberg.CATALOG}' not found")
         texts = " ".join(ask.prepared.values())
         foreign = analysis.mentions_foreign(tokens) or any(name in texts.lower() for name in analysis.FOREIGN)
         if job.permissions.is_root and not foreign:
@@ -160,19 +186,35 @@ class Queries:
         plan = analysis.plan_from(self._explained(job, ask))
         catalog = Catalog(self.glue, job.permissions)
         for touched in (*plan.reads, *([plan.writes] if plan.writes else ())):
-            if touched.catalog != CATALOG:
+            if touched.catalog not in {CATALOG, iceberg.CATALOG}:
                 raise QueryFailed(f"CATALOG_NOT_FOUND: line 1:1: Catalog '{touched.catalog}' not found")
         if job.permissions.is_root:
             return
+        if plan.writes is None and tokens[0].is_word(*_WRITERS):
+            raise denied("The engine does not tell which table the statement writes to.")
         names = [(touched.database, touched.base) for touched in plan.reads]
         for text in (ask.edited.text, *ask.prepared.values()):
             names += analysis.named_tables(text, job.database)
         target = (plan.writes.database, plan.writes.base) if plan.writes else None
         for database, table in dict.fromkeys(names):
-            if (database, table) != target:
-                _permit_read(catalog, database, table)
+            if (database, table) != target and iceberg.is_iceberg(_permit_read(catalog, database, table)):
+                self._permit_files(job, database, table)
         if target is not None:
             _permit_write(catalog, *target)
+
+    def _permit_files(self, job: Job, database: str, table: str) -> None:
+        """The metadata of an Iceberg table can name any file: those elsewhere are asked for one by one."""
+        location = location_of(self.glue.get_table(DatabaseName=database, Name=table)["Table"])
+        within = location.folder.url if location else "nowhere:"
+        sql = iceberg.files_elsewhere(database, table, within, _MAX_ELSEWHERE)
+        paths = [row[0] for row in self.trino.collect(sql, job.session(), job.cancelled, Outcome())]
+        if len(paths) >= _MAX_ELSEWHERE:
+            raise denied(f"Table {database}.{table} consists of too many files outside its location.")
+        for path in paths:
+            try:
+                job.permissions.require("s3:GetObject", parse(path).arn)
+            except ValueError as error:
+                raise denied(f"Table {database}.{table} names a file that is not in S3.") from error
 
     def _explained(self, job: Job, ask: Ask) -> dict[str, Any]:
         explain = Edited(ask.edited.text, 0, 0, analysis.PREFIX)
@@ -260,16 +302,17 @@ def _view_name(statement: Statement) -> tuple[list[str], int]:
     return names, at
 
 
-def _permit_read(catalog: Catalog, database: str, table: str) -> None:
+def _permit_read(catalog: Catalog, database: str, table: str) -> dict[str, Any] | None:
+    """Ask for all that reading a table takes; returns the table as Glue describes it."""
     may = catalog.may
     if database == "information_schema":
         may.glue("GetDatabases")
         may.glue("GetTables", "*", "*")
-        return
+        return None
     may.glue("GetDatabase", database)
     described = catalog.find_table(database, table)
     if described is None or is_view(described):
-        return
+        return described
     if _SYMLINKS in ((described.get("StorageDescriptor") or {}).get("InputFormat") or ""):
         raise denied(f"Table {database}.{table} is a list of links: only the account itself may follow them.")
     location = location_of(described)
@@ -280,6 +323,7 @@ def _permit_read(catalog: Catalog, database: str, table: str) -> None:
             elsewhere = location_of(partition)
             if elsewhere is not None and (location is None or not location.contains(elsewhere)):
                 may.read(elsewhere)
+    return described
 
 
 def _permit_write(catalog: Catalog, database: str, table: str) -> None:

@@ -18,7 +18,7 @@ DML, DDL, UTILITY = "DML", "DDL", "UTILITY"
 _REFUSED = frozenset(
     {
         *("ANALYZE", "CALL", "COMMENT", "COMMIT", "DENY", "GRANT", "REFRESH", "RESET", "REVOKE", "ROLLBACK"),
-        *("SET", "START", "TRUNCATE", "USE", "TABLE", "VACUUM", "OPTIMIZE"),
+        *("SET", "START", "TRUNCATE", "USE", "TABLE"),
     }
 )
 _LOOK_AHEAD = 8  #: so many ends follow the last token: code may look that far ahead
@@ -167,6 +167,8 @@ _NAMERS: dict[str, Callable[[list[Token], str], tuple[str, str]]] = {
     "DESCRIBE": lambda _tokens, _sql: ("DESCRIBE_TABLE", UTILITY),
     "DESC": lambda _tokens, _sql: ("DESCRIBE_TABLE", UTILITY),
     "EXPLAIN": lambda _tokens, _sql: ("EXPLAIN", UTILITY),
+    "OPTIMIZE": lambda _tokens, _sql: ("OPTIMIZE", DML),
+    "VACUUM": lambda _tokens, _sql: ("VACUUM", DML),
     "UNLOAD": lambda _tokens, _sql: ("UNLOAD", DML),
     "PREPARE": lambda _tokens, _sql: ("PREPARE", DDL),
     "DEALLOCATE": lambda _tokens, _sql: ("DEALLOCATE", DDL),

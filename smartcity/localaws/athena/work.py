@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from smartcity.localaws.athena import ddl, statements
+from smartcity.localaws.athena import ddl, iceberg, statements
 from smartcity.localaws.athena.catalog import Catalog
 from smartcity.localaws.athena.changes import Changes
 from smartcity.localaws.athena.cursor import Cursor
@@ -64,9 +64,28 @@ class Work:
             _ENGINE[what](self, job, statement, ask)
         elif what == "CREATE_TABLE" and not statement.tokens[1].is_word("EXTERNAL"):
             self.queries.write_table(job, statement, Ask(Edited(statement.sql)))
-        else:
+        elif not self._iceberg(job, statement):
             self.queries.running(job)
             self.queries.output.save_text(job, self._own(job, statement))
+
+    def _iceberg(self, job: Job, statement: Statement) -> bool:
+        """Dropping or altering an Iceberg table is the engine's work."""
+        if statement.what not in {"DROP_TABLE", "ALTER_TABLE"}:
+            return False
+        change = ddl.parse(statement)
+        names = change.name.within(job.database)  # type: ignore[union-attr]  # both statements name a table
+        found = Catalog(self.queries.glue, job.permissions).find_table(*names)
+        if not iceberg.is_iceberg(found):
+            return False
+        action = "DeleteTable" if statement.what == "DROP_TABLE" else "UpdateTable"
+        self.queries.iceberg_change(job, names, iceberg.changes(change, *names), action)
+        return True
+
+    def _maintenance(self, job: Job, statement: Statement, ask: Ask) -> None:
+        if ask.prepared:
+            raise QueryFailed(f"NOT_SUPPORTED: {statement.what} takes no parameters")
+        names, sql = iceberg.maintenance(statement, job.database)
+        self.queries.iceberg_change(job, names, sql, "UpdateTable")
 
     def _own(self, job: Job, statement: Statement) -> TextResult:
         catalog = Catalog(self.queries.glue, job.permissions)
@@ -183,6 +202,8 @@ _ENGINE: dict[str, Any] = {
     "DELETE": Work._rows,
     "CREATE_TABLE_AS_SELECT": Work._write_table,
     "UNLOAD": Work._unload,
+    "OPTIMIZE": Work._maintenance,
+    "VACUUM": Work._maintenance,
     "CREATE_VIEW": Work._create_view,
     "EXPLAIN": Work._explain,
     "SHOW_FUNCTIONS": Work._engine_text,

@@ -265,6 +265,36 @@ def test_json_csv_and_projected_tables(athena: Athena, stack: Stack) -> None:
     ]
 
 
+def test_iceberg(athena: Athena, stack: Stack) -> None:
+    athena.ask(
+        "CREATE TABLE ice (id bigint, ts timestamp, road string) PARTITIONED BY (day(ts), bucket(4, id)) "
+        f"LOCATION 's3://{BUCKET}/ice/' TBLPROPERTIES ('table_type' = 'ICEBERG')"
+    )
+    moment = "timestamp '2026-03-01 07:00:00.000000'"
+    assert athena.ask(f"INSERT INTO ice VALUES (1, {moment}, 'M40'), (2, {moment}, 'M25')").update_count == 2  # noqa: S608
+    (before,) = athena.rows('SELECT max_by(snapshot_id, committed_at) FROM "ice$snapshots"')[0]
+    athena.ask("UPDATE ice SET road = 'A1' WHERE id = 1")
+    athena.ask("DELETE FROM ice WHERE id = 2")
+    athena.ask(
+        "MERGE INTO ice t USING (VALUES (bigint '1', 'M1'), (3, 'M3')) AS s (id, road) ON t.id = s.id "
+        "WHEN MATCHED THEN UPDATE SET road = s.road WHEN NOT MATCHED THEN INSERT (id, road) VALUES (s.id, s.road)"
+    )
+    assert athena.rows("SELECT id, road FROM ice ORDER BY id") == [(1, "M1"), (3, "M3")]
+    old = f"SELECT id, road FROM ice FOR VERSION AS OF {before} ORDER BY id"  # noqa: S608
+    assert athena.rows(old) == [(1, "M40"), (2, "M25")]
+    athena.ask("ALTER TABLE ice ADD COLUMNS (note string)")
+    athena.ask("OPTIMIZE ice REWRITE DATA USING BIN_PACK")
+    athena.ask("VACUUM ice")
+    assert athena.rows("SELECT id, road, note FROM ice ORDER BY id") == [(1, "M1", None), (3, "M3", None)]
+    block = f"table_type = 'ICEBERG', location = 's3://{BUCKET}/ice2/', partitioning = ARRAY['month(ts)']"
+    athena.ask(f"CREATE TABLE ice2 WITH ({block}) AS SELECT id, ts FROM ice")  # noqa: S608
+    assert athena.rows("SELECT count(*) FROM ice2") == [(2,)]
+    assert athena.reason("SELECT * FROM iceberg.city.ice").startswith("CATALOG_NOT_FOUND")
+    for table in ("ice", "ice2"):
+        athena.ask(f"DROP TABLE {table}")
+        assert not stack.clients.aws("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"{table}/").get("KeyCount")
+
+
 @pytest.mark.parametrize(
     "sql",
     [
