@@ -6,7 +6,6 @@ parsing runs in threads. On a cluster the executors parse (`parse_on="executors"
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 #: Rows parsed by one thread at a time: enough to make Arrow's overhead small, few enough to keep every core busy.
 _CHUNK_ROWS = 20_000
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -156,14 +156,16 @@ class Stream:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end; False if it still runs. Raises what made it fail, in a sentence where we know one."""
-        ended: bool | None = True
-        if self._query is not None:
-            try:
-                ended = self._query.awaitTermination(None if timeout_s is None else max(1, math.ceil(timeout_s)))
-            except Exception as error:
-                self._failure = self._failure or error
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while self.running:
+            if deadline is not None and time.monotonic() >= deadline:
+                self._raise_failure()
+                return False
+            time.sleep(_POLL_S)
+        if self._query is not None and self._failure is None and not self._stopping:
+            self._failure = self._query.exception()
         self._raise_failure()
-        return ended is not False
+        return True
 
     def committed(self, wanted: Ends) -> bool:
         """Whether every one of these offsets is in a committed batch."""
@@ -178,9 +180,8 @@ class Stream:
                 self._raise_failure()
                 if not self.running or time.monotonic() > deadline:
                     break
-                self._news.wait(0.1)
-        if not self.running:
-            self.wait(0)
+                self._news.wait(_POLL_S)
+        self.wait(0)
         return self.committed(wanted)
 
     def stop(self) -> None:
