@@ -4,7 +4,7 @@ import uuid
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smartcity.spark_job.ids import IdMemory, Ids, Segment, decode_uuids, repeated
@@ -17,6 +17,7 @@ def ids_of(some: list[uuid.UUID]) -> Ids:
     return Ids.of_column(pa.array([str(u) for u in some], pa.string()))
 
 
+@settings(deadline=None)
 @given(st.lists(st.uuids() | UUIDS))
 def test_texts_and_bytes_give_the_same_ids(some: list[uuid.UUID]) -> None:
     ids = ids_of(some)
@@ -40,12 +41,14 @@ def test_only_the_canonical_form_is_an_id() -> None:
     assert decode_uuids(pa.array(texts, pa.string()))[1].tolist() == [True] + [False] * 8
 
 
+@settings(deadline=None)
 @given(st.lists(UUIDS))
 def test_repeated_marks_every_id_but_the_first(some: list[uuid.UUID]) -> None:
     expected = [u in some[:at] for at, u in enumerate(some)]
     assert repeated(ids_of(some)).tolist() == expected
 
 
+@settings(deadline=None)
 @given(st.lists(UUIDS), st.permutations(range(5)))
 def test_the_checksum_ignores_order_but_not_number(some: list[uuid.UUID], order: list[int]) -> None:
     shuffled = [some[at] for at in sorted(range(len(some)), key=lambda at: order[at % 5])]
@@ -53,6 +56,7 @@ def test_the_checksum_ignores_order_but_not_number(some: list[uuid.UUID], order:
     assert ids_of([*some, uuid.UUID(int=1)]).checksum() != ids_of(some).checksum()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.lists(UUIDS, max_size=6)), max_size=12), st.integers(1, 20))
 def test_memory_answers_like_a_dictionary(batches: list[tuple[int, list[uuid.UUID]]], horizon: int) -> None:
     memory, stored, now = IdMemory(horizon), {}, 100
