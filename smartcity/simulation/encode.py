@@ -8,10 +8,11 @@ columns of the contract, in its order.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import count
+from json.encoder import encode_basestring
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ FORMATS: dict[str, tuple[int, int]] = {
 CONSTANTS = ("trip_id", "vehicle_id", "make", "model", "year", "fuel_type")
 
 _TS_WIDTH = 24
+_serials = count()
 _Table = NDArray[np.void]
 
 
@@ -69,7 +71,7 @@ _CLOCK = _table([f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in ran
 
 def literal(text: str | None) -> bytes:
     """A JSON string or null in UTF-8."""
-    return json.dumps(text, ensure_ascii=False).encode()
+    return b"null" if text is None else encode_basestring(text).encode()
 
 
 class Layout:
@@ -78,7 +80,7 @@ class Layout:
     def __init__(
         self, topic: str, vocabularies: Mapping[str, Sequence[str | None]], widths: Mapping[str, int], constants: int
     ) -> None:
-        self.topic = topic
+        self.topic, self.serial = topic, next(_serials)
         self._vocabularies = {
             name: np.array([literal(text) for text in texts]).view("V" + str(max(len(literal(t)) for t in texts)))
             for name, texts in vocabularies.items()
@@ -131,9 +133,9 @@ class Layout:
         """One line of JSON per event, without its line feed. `templates` tell how many rows each trip has."""
         matrix = np.empty((len(epoch_ms), self.width), dtype=np.uint8)
         start = 0
-        for template, count in templates:
-            matrix[start : start + count] = template
-            start += count
+        for template, rows in templates:
+            matrix[start : start + rows] = template
+            start += rows
         place = self._fields["event_id"][0] + 1
         write_uuids(matrix[:, place : place + 36], ids)
         self._write_ts(matrix, epoch_ms)

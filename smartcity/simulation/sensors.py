@@ -13,20 +13,19 @@ from typing import Any
 import numpy as np
 
 from smartcity.layout import FRAMES
-from smartcity.simulation import cameras, encode, engine, gps, incidents, noise, weather
+from smartcity.simulation import cameras, encode, engine, gps, news, noise, weather
 from smartcity.simulation.batch import EventBatch
 from smartcity.simulation.car import Car
 from smartcity.simulation.city import City
 from smartcity.simulation.drive import Motion
 from smartcity.simulation.footage import FrameTaker, Shot
-from smartcity.simulation.identity import event_ids
+from smartcity.simulation.identity import ByteArray, event_ids
 from smartcity.simulation.noise import BoolArray, FloatArray, IntArray
 from smartcity.simulation.routes import KMH_PER_MPH
 from smartcity.simulation.scene import Scene
 
 WEATHER_S = 30
-#: Messages about incidents are looked at this often, in seconds.
-LISTEN_S = 10
+_SHOT_COLUMNS = ("frame_uri", "frame_sha256", "frame_bytes")
 
 
 @dataclass
@@ -38,6 +37,13 @@ class Memory:
     peak_kj: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     heard: dict[str, int] = field(default_factory=dict)
+    templates: dict[int, ByteArray] = field(default_factory=dict)
+
+    def template(self, layout: encode.Layout, car: Car) -> ByteArray:
+        """The car's row of a layout, made once."""
+        if layout.serial not in self.templates:
+            self.templates[layout.serial] = layout.template(car.constants)
+        return self.templates[layout.serial]
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,7 @@ class _Block:
         for car, memory, count in zip(self._cars, self._memories, counts, strict=True):
             first = memory.counts.get(topic, 0)
             memory.counts[topic] = first + count
-            templates.append((layout.template(car.constants), count))
+            templates.append((memory.template(layout, car), count))
             ids.append(event_ids(car.trip_id, topic, first, count) if count else b"")
             firsts.append(first)
         lines = layout.lines(templates, b"".join(ids), epoch_ms, columns)
@@ -224,7 +230,13 @@ class _Block:
             city.traffic, city.road, block.epoch_s[rows], block.distance[rows], roadside=roadside, keys=keys
         )
         masts, plates = city.cameras, self._plates(rows, roadside)
-        shots = self._shots(rows, passed, view, plates)
+        words: dict[str, tuple[str | None, ...]] = {"road": city.road.road_names, "congestion": cameras.CONGESTION}
+        words["camera_id"] = masts.ids + tuple(f"DASH-{car.vehicle_id}" for car in self._cars)
+        shots: dict[str, Any] = {name: np.zeros(len(rows), dtype=np.int64) for name in _SHOT_COLUMNS}
+        if self._frames is None:
+            words.update(dict.fromkeys(_SHOT_COLUMNS, (None,)))
+        else:
+            shots = self._shots(self._frames, rows, passed, view, plates)
         columns: dict[str, Any] = {
             "latitude": np.where(roadside, masts.lat[passed], block.lat[rows]) if len(masts.ids) else block.lat[rows],
             "longitude": np.where(roadside, masts.lon[passed], block.lon[rows]) if len(masts.ids) else block.lon[rows],
@@ -236,9 +248,7 @@ class _Block:
             "avg_flow_kmh": view.flow_kmh,
             "congestion": view.congestion,
         }
-        ids = masts.ids + tuple(f"DASH-{car.vehicle_id}" for car in self._cars)
-        words = {"camera_id": ids, "road": city.road.road_names, "congestion": cameras.CONGESTION}
-        widths = {name: _room_for(columns[name]) for name in ("frame_uri", "frame_sha256", "frame_bytes", "plate")}
+        widths = {name: _room_for(columns[name]) for name in (*_SHOT_COLUMNS, "plate") if name not in words}
         yield from self._batches("camera", rows, columns, words, widths)
 
     def _camera_rows(self) -> tuple[IntArray, IntArray]:
@@ -270,15 +280,14 @@ class _Block:
         return result
 
     def _shots(
-        self, rows: IntArray, passed: IntArray, view: cameras.View, plates: list[str | None]
+        self, frames: FrameTaker, rows: IntArray, passed: IntArray, view: cameras.View, plates: list[str | None]
     ) -> dict[str, list[bytes]]:
         """The three columns about pictures; null where none is taken."""
         shots: list[Shot | None] = [None] * len(rows)
-        if self._frames is not None:
-            wanted = self._frames.wanted(self._rows.since_s[rows], passed)
-            scenes = self._scenes(rows[wanted], passed[wanted], view.of(wanted), [plates[index] for index in wanted])
-            for index, shot in zip(wanted.tolist(), self._frames.take(scenes), strict=True):
-                shots[index] = shot
+        wanted = frames.wanted(self._rows.since_s[rows], passed)
+        scenes = self._scenes(rows[wanted], passed[wanted], view.of(wanted), [plates[index] for index in wanted])
+        for index, shot in zip(wanted.tolist(), frames.take(scenes), strict=True):
+            shots[index] = shot
         return {
             "frame_uri": [encode.literal(shot.uri) if shot else b"null" for shot in shots],
             "frame_sha256": [encode.literal(shot.sha256) if shot else b"null" for shot in shots],
@@ -348,49 +357,14 @@ class _Block:
         """News of incidents ahead: once when first heard of, then at every change until they are passed."""
         begin, seconds = self._motion.begin_s, self._motion.distance_m.shape[1]
         alive = self._city.incidents.alive(begin + seconds - 1)
-        heard = [news for incident in alive for news in self._news(incident)]
-        if not heard:
+        heard = [memory.heard for memory in self._memories]
+        items = [item for incident in alive for item in news.hear(incident, self._motion, heard)]
+        if not items:
             return
-        heard.sort(key=lambda news: (news[0], news[1].incident_id))
-        rows = np.array([row for row, _, _ in heard])
-        road = self._city.road
-        places = np.array([incident.place_m for _, incident, _ in heard])
-        segment = road.segment(places)
-        lat, lon = road.position(places, segment)
-        names = [road.road_names[index] for index in road.road_index[segment]]
-        texts = [incidents.describe(one, status, name) for (_, one, status), name in zip(heard, names, strict=True)]
-        columns: dict[str, Any] = {
-            "latitude": lat,
-            "longitude": lon,
-            "incident_id": [encode.literal(one.incident_id) for _, one, _ in heard],
-            "road": road.road_index[segment],
-            "kind": [encode.literal(one.kind) for _, one, _ in heard],
-            "severity": [encode.literal(one.severity) for _, one, _ in heard],
-            "status": np.array([status for _, _, status in heard]),
-            "description": [encode.literal(text) for text in texts],
-            "lanes_closed": np.array([one.lanes_closed(status) for _, one, status in heard]),
-        }
-        words = {"road": road.road_names, "status": incidents.STATUSES}
-        widths = {name: _room_for(columns[name]) for name in ("incident_id", "kind", "severity", "description")}
-        yield from self._batches("emergency", rows, columns, words, widths)
-
-    def _news(self, incident: incidents.Incident) -> Iterator[tuple[int, incidents.Incident, int]]:
-        """Row, incident and status of each message about one incident to the cars of the block."""
-        motion = self._motion
-        places = motion.distance_m[:, ::LISTEN_S]
-        moments = motion.begin_s + np.arange(places.shape[1]) * LISTEN_S
-        status = np.array([incident.status(int(moment)) for moment in moments])
-        ahead = incident.place_m - places
-        near = (ahead > 0.0) & (ahead < incidents.AHEAD_M) & self._on[:, ::LISTEN_S]
-        codes = np.where(near, status, -1)
-        known = np.array([memory.heard.get(incident.incident_id, -1) for memory in self._memories])[:, np.newaxis]
-        before = np.maximum.accumulate(np.concatenate((known, codes), axis=1), axis=1)
-        news = (codes > before[:, :-1]) & ~((codes == 3) & (before[:, :-1] < 0))
-        seconds = motion.distance_m.shape[1]
-        for car, column in zip(*np.nonzero(codes > before[:, :-1]), strict=True):
-            self._memories[car].heard[incident.incident_id] = int(codes[car, column])
-            if news[car, column]:
-                yield int(car * seconds + column * LISTEN_S), incident, int(codes[car, column])
+        items.sort(key=lambda item: (item.row, item.incident.incident_id))
+        columns, words = news.columns(items, self._city.road)
+        widths = {name: _room_for(columns[name]) for name in news.TEXTS}
+        yield from self._batches("emergency", np.array([item.row for item in items]), columns, words, widths)
 
 
 def _wrapped(heading_deg: FloatArray) -> FloatArray:
