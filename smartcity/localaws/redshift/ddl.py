@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp
 
 from smartcity.localaws.redshift.assign import stored
-from smartcity.localaws.redshift.catalog import Catalog, ColumnInfo, TableInfo
+from smartcity.localaws.redshift.catalog import Catalog, ColumnInfo
 from smartcity.localaws.redshift.faults import SqlError, not_supported
 from smartcity.localaws.redshift.grammar import Scanner, parse
 from smartcity.localaws.redshift.rewrite import rewrite
@@ -75,7 +76,7 @@ class Column:
 
 @dataclass
 class Table:
-    """A CREATE TABLE as written."""
+    """As written."""
 
     schema: str
     name: str
@@ -127,9 +128,9 @@ def _elements(scanner: Scanner, table: Table, catalog: Catalog) -> None:
         if scanner.match("like"):
             _like(scanner, table, catalog)
         elif scanner.peek() in {"primary", "unique", "foreign", "constraint", "primary key", "foreign key"}:
-            _constraint(scanner, table)
+            read_constraint(scanner, table)
         else:
-            _column(scanner, table, catalog)
+            read_column(scanner, table, catalog)
         if not scanner.match(","):
             break
     scanner.expect(")")
@@ -146,7 +147,7 @@ def _like(scanner: Scanner, table: Table, catalog: Catalog) -> None:
         table.columns.append(Column(column.name, column.type, column.nullable, default, attributes=kept))
 
 
-def _constraint(scanner: Scanner, table: Table) -> None:
+def read_constraint(scanner: Scanner, table: Table) -> None:
     """Keys are for the planner only: Redshift does not enforce them (t_Defining_constraints.html)."""
     if scanner.match("constraint"):
         scanner.identifier()
@@ -171,7 +172,7 @@ def _reference(scanner: Scanner) -> None:
         scanner.names()
 
 
-def _column(scanner: Scanner, table: Table, catalog: Catalog) -> None:
+def read_column(scanner: Scanner, table: Table, catalog: Catalog) -> None:
     name = scanner.identifier()
     if any(column.name == name for column in table.columns):
         raise SqlError(f'column "{name}" specified more than once')
@@ -230,11 +231,30 @@ def default_sql(written: str, column: Column, catalog: Catalog) -> str:
     tree = parse(f"SELECT {written}")
     if tree.find(exp.Column, exp.Subquery, exp.Table):
         raise SqlError("cannot use column references in default expression")
-    literal = isinstance(tree.expressions[0], exp.Literal)
+    written_value = tree.expressions[0]
+    if column.type.is_text and isinstance(written_value, exp.Literal):
+        return _default_text(written_value.name, column)
     done = rewrite(Translator(catalog).typed(tree))
     value = done.expressions[0]
     value = value.this if isinstance(value, exp.Alias) else value
-    return to_sql(stored(value, ColumnInfo(column.name, column.type), literal))
+    sql = to_sql(stored(value, ColumnInfo(column.name, column.type), isinstance(written_value, exp.Literal)))
+    for macro, inline in _INLINE.items():
+        sql = re.sub(rf"rs_internal\.{macro}\(\)", inline, sql, flags=re.IGNORECASE)
+    if "rs_internal." in sql.lower():  # a table must not depend on a macro: it is defined anew on every start
+        raise not_supported(f"DEFAULT {written}")
+    return sql
+
+
+_INLINE = {
+    "rs_getdate": "date_trunc('second', timezone('UTC', now()))",
+    "rs_sysdate": "timezone('UTC', now())",
+}
+
+
+def _default_text(text: str, column: Column) -> str:
+    if len(text.rstrip(" ").encode()) > (column.type.size or 0):
+        raise SqlError(f"value too long for type {column.type}")
+    return quoted(text)
 
 
 def _table_attributes(scanner: Scanner, table: Table) -> None:
@@ -297,9 +317,9 @@ def create_statements(table: Table) -> list[str]:
             text += f" DEFAULT {column.default}"
         written.append(text if column.nullable else text + " NOT NULL")
     statements.append(f"CREATE {'TEMP ' if table.schema == 'temp' else ''}TABLE {_bare(table)} ({', '.join(written)})")
-    statements.append(f"COMMENT ON TABLE {table.quoted} IS {_quoted(json.dumps(table.attributes))}")
+    statements.append(f"COMMENT ON TABLE {table.quoted} IS {quoted(json.dumps(table.attributes))}")
     return statements + [
-        f'COMMENT ON COLUMN {table.quoted}."{column.name}" IS {_quoted(column.comment())}' for column in table.columns
+        f'COMMENT ON COLUMN {table.quoted}."{column.name}" IS {quoted(column.comment())}' for column in table.columns
     ]
 
 
@@ -307,7 +327,7 @@ def _bare(table: Table) -> str:
     return f'"{table.name}"' if table.schema == "temp" else table.quoted
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
@@ -326,11 +346,11 @@ def create_from_query(table: Table, query: Query) -> list[str]:
     temp = "TEMP " if table.schema == "temp" else ""
     statements = [
         f"CREATE {temp}TABLE {_bare(table)} AS SELECT * FROM ({query.sql}) AS rs_source({renamed})",  # noqa: S608
-        f"COMMENT ON TABLE {table.quoted} IS {_quoted(json.dumps(table.attributes))}",
+        f"COMMENT ON TABLE {table.quoted} IS {quoted(json.dumps(table.attributes))}",
     ]
     for name, type_ in zip(names, query.types, strict=False):
         if type_ is not None and type_.is_text and type_.size:
-            comment = _quoted(json.dumps({"type": str(type_)}))
+            comment = quoted(json.dumps({"type": str(type_)}))
             statements.append(f'COMMENT ON COLUMN {table.quoted}."{name}" IS {comment}')
     return statements
 
@@ -377,86 +397,6 @@ def dependents(catalog: Catalog, schema: str, name: str, cascade: bool, kind: st
 
 def drop_view_statements(schema: str, name: str, kind: str) -> list[str]:
     """What removes a view of ours."""
-    where = f"schema_name = {_quoted(schema)} AND view_name = {_quoted(name)}"
+    where = f"schema_name = {quoted(schema)} AND view_name = {quoted(name)}"
     statements = [f"DELETE FROM rs_internal.views WHERE {where}"]  # noqa: S608  names are quoted
     return statements + ([f'DROP TABLE "{schema}"."{name}"'] if kind == "materialized" else [])
-
-
-def alter_table(scanner: Scanner, catalog: Catalog) -> list[str]:
-    """After ALTER TABLE: ADD and DROP COLUMN, RENAME, a longer VARCHAR, keys (which nothing enforces)."""
-    table = catalog.table(scanner.name())
-    if scanner.match("add"):
-        return _add(scanner, table, catalog)
-    if scanner.match("drop"):
-        scanner.match("column")
-        column = table.column(scanner.identifier())
-        scanner.match("restrict")
-        scanner.finish()
-        if column.name in _keys(table):
-            raise SqlError(f"cannot drop column {column.name} because it is a distribution or sort key")
-        return [f'ALTER TABLE {table.quoted} DROP COLUMN "{column.name}"']
-    if scanner.match("rename", "to"):
-        name = scanner.identifier()
-        scanner.finish()
-        catalog.new_schema((table.schema, name) if table.schema != "temp" else (name,), table.schema == "temp")
-        return [
-            *dependents(catalog, table.schema, table.name, False, "table"),
-            f'ALTER TABLE {table.quoted} RENAME TO "{name}"',
-        ]
-    if scanner.match("rename"):
-        return _rename_column(scanner, table)
-    if scanner.match("alter"):
-        return _retype(scanner, table)
-    raise not_supported(f"ALTER TABLE {scanner.peek().upper()}")
-
-
-def _keys(table: TableInfo) -> set[str]:
-    return {column.name for column in table.columns if column.attributes.get("key")}
-
-
-def _add(scanner: Scanner, table: TableInfo, catalog: Catalog) -> list[str]:
-    if scanner.peek() in {"constraint", "primary", "primary key", "unique", "foreign", "foreign key"}:
-        _constraint(scanner, Table(table.schema, table.name))
-        scanner.finish()
-        return []
-    scanner.match("column")
-    made = Table(table.schema, table.name)
-    _column(scanner, made, catalog)
-    scanner.finish()
-    column = made.columns[0]
-    if any(existing.name == column.name for existing in table.columns):
-        raise SqlError(f'column "{column.name}" of relation "{table.name}" already exists')
-    if column.identity:
-        raise SqlError("cannot add an identity column")
-    if not column.nullable and column.default is None:
-        raise SqlError("ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")
-    default = f" DEFAULT {column.default}" if column.default is not None else ""
-    statements = [f'ALTER TABLE {table.quoted} ADD COLUMN "{column.name}" {column.type.duckdb}{default}']
-    if not column.nullable:
-        statements.append(f'ALTER TABLE {table.quoted} ALTER COLUMN "{column.name}" SET NOT NULL')
-    return [*statements, f'COMMENT ON COLUMN {table.quoted}."{column.name}" IS {_quoted(column.comment())}']
-
-
-def _rename_column(scanner: Scanner, table: TableInfo) -> list[str]:
-    scanner.match("column")
-    old = table.column(scanner.identifier())
-    scanner.expect("to")
-    new = scanner.identifier()
-    scanner.finish()
-    if any(column.name == new for column in table.columns):
-        raise SqlError(f'column "{new}" of relation "{table.name}" already exists')
-    return [f'ALTER TABLE {table.quoted} RENAME COLUMN "{old.name}" TO "{new}"']
-
-
-def _retype(scanner: Scanner, table: TableInfo) -> list[str]:
-    scanner.match("column")
-    column = table.column(scanner.identifier())
-    if not scanner.match("type"):
-        raise not_supported("ALTER COLUMN other than TYPE")
-    wanted = parse_type(scanner.rest())
-    if not (column.type.name == wanted.name == "character varying"):
-        raise SqlError("target data type is not supported: only the size of a VARCHAR column can be altered")
-    if (wanted.size or 0) < (column.type.size or 0):
-        raise SqlError("cannot alter column type: the new size is smaller")
-    comment = json.dumps({**column.attributes, "type": str(wanted)})
-    return [f'COMMENT ON COLUMN {table.quoted}."{column.name}" IS {_quoted(comment)}']

@@ -59,6 +59,8 @@ def insert(tree: exp.Insert, catalog: Catalog, external: External | None) -> Cha
     if columns and len(set(columns)) < len(columns):
         raise SqlError(f'column "{_repeated(columns)}" specified more than once')
     source = tree.expression
+    if isinstance(source, exp.Values) and _only_defaults(source):
+        return Change(table, f"INSERT INTO {table.quoted} DEFAULT VALUES")
     if isinstance(source, exp.Values):
         rows, chosen = _rows(source, chosen, bool(columns))
         literals = [all(isinstance(row[at], (exp.Literal, exp.Null)) for row in rows) for at in range(len(rows[0]))]
@@ -91,6 +93,12 @@ def _rows(source: exp.Values, chosen: list[ColumnInfo], named: bool) -> tuple[li
     if not kept:
         raise not_supported("VALUES of DEFAULT only: use DEFAULT VALUES")
     return [[row[at] for at in kept] for row in rows], [chosen[at] for at in kept]
+
+
+def _only_defaults(source: exp.Values) -> bool:
+    row = source.expressions[0]
+    values = row.expressions if isinstance(row, exp.Tuple) else [row]
+    return len(source.expressions) == 1 and all(_is_default(value) for value in values)
 
 
 def _is_default(value: exp.Expr) -> bool:

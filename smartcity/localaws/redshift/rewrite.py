@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from smartcity.localaws.redshift import dates, numerics
+from smartcity.localaws.redshift import dates, numerics, structure
 from smartcity.localaws.redshift.aggregates import aggregate, window, within_group
-from smartcity.localaws.redshift.faults import SqlError, no_column, no_function, not_supported
+from smartcity.localaws.redshift.faults import SqlError, no_function, not_supported
 from smartcity.localaws.redshift.functions import FUNCTIONS, Function, call, cast, text
 from smartcity.localaws.redshift.types import parse_type
 
@@ -211,6 +211,9 @@ def _raw_divide(left: exp.Expr, right: exp.Expr) -> exp.Expr:
 def _arithmetic(node: exp.Binary) -> exp.Expr:
     if _is_super(node.left) or _is_super(node.right):
         raise not_supported("arithmetic with a SUPER value: cast it")
+    for side, other in (("this", node.right), ("expression", node.left)):
+        if isinstance(node.args[side], exp.Literal) and node.args[side].is_string and not is_text(other):
+            node.set(side, _number_of(node.args[side], other))
     if is_text(node.left) and is_text(node.right):
         raise SqlError(f"operator does not exist: character varying {_SIGNS[type(node)]} character varying")
     if node.type is not None and node.type.this.name == "INT" and node.left.type and node.left.type.is_type("DATE"):
@@ -218,6 +221,15 @@ def _arithmetic(node: exp.Binary) -> exp.Expr:
     if node.type is not None and node.type.is_type("DATE") and not isinstance(node, exp.Mul):
         return cast(node, "DATE")
     return node
+
+
+def _number_of(literal: exp.Expr, other: exp.Expr) -> exp.Expr:
+    """A quoted number in arithmetic takes the type of the other side, such as a parameter of the Data API."""
+    type_ = other.type
+    if type_ is None or type_.this.name not in {"SMALLINT", "INT", "BIGINT", "DOUBLE", "FLOAT"}:
+        return literal
+    made = _literal_as(literal, other)
+    return made if made is not literal else cast(literal, "DOUBLE")
 
 
 _SIGNS = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Mod: "%"}
@@ -362,51 +374,6 @@ def _trim(node: exp.Trim) -> exp.Expr:
     return call(name, node.this, node.expression or text(" "))
 
 
-def _table(node: exp.Table) -> exp.Expr:
-    if not isinstance(node.this, exp.Identifier):
-        raise not_supported(f"a function in FROM ({node.this.sql()[:40]})")
-    extra = [key for key, value in node.args.items() if value and key not in {"this", "db", "catalog", "alias"}]
-    if extra:
-        raise not_supported(f"{extra[0].upper()} on a table")
-    return node
-
-
-def _select(node: exp.Select) -> exp.Expr:
-    known = {
-        "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct", "with_",
-        "qualify", "from", "with",
-    }  # fmt: skip
-    extra = [key for key, value in node.args.items() if value and key not in known]
-    if extra:
-        raise not_supported(f"{extra[0].upper()} in SELECT")
-    distinct = node.args.get("distinct")
-    if distinct is not None and distinct.args.get("on") is not None:
-        raise not_supported("DISTINCT ON")
-    return node
-
-
-def _join(node: exp.Join) -> exp.Expr:
-    if str(node.args.get("kind") or "").upper() not in {"", "INNER", "OUTER", "CROSS"} or node.args.get("method"):
-        raise not_supported(f"{node.args.get('method') or ''} {node.args.get('kind') or ''} JOIN".strip())
-    return node
-
-
-def _star(node: exp.Star) -> exp.Expr:
-    if node.args.get("replace") or node.args.get("rename"):
-        raise not_supported("* REPLACE")
-    return node
-
-
-def _column(node: exp.Column) -> exp.Expr:
-    if node.name == "rowid":
-        raise no_column("rowid")
-    return node
-
-
-def _timestamp(_: exp.Expr) -> exp.Expr:
-    raise not_supported("CURRENT_TIMESTAMP (leader node only): use GETDATE() or SYSDATE")
-
-
 _RULES: dict[Any, Callable[[Any], exp.Expr]] = {
     **dict.fromkeys(_COMPARISONS, _comparison),
     exp.In: _in,
@@ -434,12 +401,12 @@ _RULES: dict[Any, Callable[[Any], exp.Expr]] = {
     exp.Sub: _arithmetic,
     exp.Mul: _arithmetic,
     exp.Mod: _arithmetic,
-    exp.Table: _table,
-    exp.Select: _select,
-    exp.Join: _join,
-    exp.Star: _star,
-    exp.Column: _column,
-    exp.CurrentTimestamp: _timestamp,
+    exp.Table: structure.table,
+    exp.Select: structure.select,
+    exp.Join: structure.join,
+    exp.Star: structure.star,
+    exp.Column: structure.column,
+    exp.CurrentTimestamp: structure.timestamp,
     exp.IgnoreNulls: lambda node: node,
     exp.RespectNulls: lambda node: node.this,
 }

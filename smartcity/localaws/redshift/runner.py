@@ -214,8 +214,18 @@ class Runner:
             self._cancelled.add(statement.id)
             session = self._running.get(statement.id)
         if session is not None:
-            session.interrupt()
+            threading.Thread(target=self._interrupt, args=(statement.id,), daemon=True).start()
         return True
+
+    def _interrupt(self, statement_id: str) -> None:
+        """Until it has ended: an interruption between two queries of a statement would be lost."""
+        while True:
+            with self._lock:
+                session = self._running.get(statement_id)
+            if session is None:
+                return
+            session.interrupt()
+            time.sleep(0.05)
 
     def recover(self) -> None:
         """After a kill: what was committed is finished, all else failed; old results are removed."""

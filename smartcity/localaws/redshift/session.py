@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from smartcity.localaws.redshift import copy, ddl, dml, objects, unload
+from smartcity.localaws.redshift import alter, copy, ddl, dml, objects, unload
 from smartcity.localaws.redshift.catalog import PUBLIC, Catalog
 from smartcity.localaws.redshift.engine import Warehouse, registered
 from smartcity.localaws.redshift.external import open_table
@@ -234,7 +234,7 @@ class Session:
         """ALTER TABLE …"""
         if not scanner.match("table"):
             raise not_supported(f"ALTER {scanner.peek().upper()}")
-        return self._write_all(ddl.alter_table(scanner, self._catalog()))
+        return self._write_all(alter.alter_table(scanner, self._catalog()))
 
     def refresh(self, scanner: Scanner) -> Outcome:
         """REFRESH MATERIALIZED VIEW …"""
