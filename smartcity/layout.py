@@ -2,6 +2,7 @@
 
     lake/<table>/dt=YYYY-MM-DD/<file>.parquet     what the crawler catalogs and SQL reads
     quarantine/<topic>/dt=YYYY-MM-DD/<file>.parquet
+    replays/<topic>/dt=…                          which quarantined records were sent again
     commits/<query id>/<batch id>.json            one object per finished micro-batch: offsets, files, row counts
     commits/<query id>/stream.json                which stream this query is: topics, their ids, checkpoint
     commits/<query id>/ids/<first>-<last>.arrow   event ids that these batches stored, for finding duplicates
@@ -24,6 +25,7 @@ COMMITS = "commits/"
 LEASES = "leases/"
 COMPACTED = "compacted/"
 COMPACTIONS = "compactions/"
+REPLAYS = "replays/"
 FRAMES = "frames/"
 CHECKPOINTS = "checkpoints/"
 ATHENA_RESULTS = "athena-results/"

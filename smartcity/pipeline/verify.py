@@ -234,11 +234,11 @@ def _check_follows(before: Commit, commit: Commit) -> Iterator[str]:
 
 def _check_files(inventory: Inventory, trip_id: str | None) -> Iterator[str]:
     """Every committed file is there in its size, and there is no other."""
-    retired = inventory.retired
+    gone = inventory.gone
     for commit in inventory.commits:
         for file in (*commit.files, *commit.quarantine):
             size = inventory.sizes.get(file.key)
-            if size is None and file.key not in retired:
+            if size is None and file.key not in gone:
                 yield f"File {file.key} of batch {commit.batch_id} is missing."
             elif size is not None and size != file.bytes:
                 yield f"File {file.key} has {size:,} bytes, its commit object says {file.bytes:,}."
@@ -275,7 +275,7 @@ def _found(topic: _Topic) -> tuple[Any, Any, Any]:
     own = np.zeros(len(places), np.bool_)
     own[in_lake] = (lake_places[at[in_lake]] == places[in_lake]) | (places[in_lake] < 0)
     refused = np.concatenate([rows.places for rows in topic.quarantine]) if topic.quarantine else np.empty(0, np.int64)
-    return at, own, ~in_lake & np.isin(places, refused)
+    return at, own, ~own & np.isin(places, refused)  # also where a replay has brought its id into the lake since
 
 
 def _unfound(topic: _Topic) -> Any:
@@ -295,7 +295,7 @@ def _check_topic(
     lake_ids = Ids.concat([rows.ids for rows in topic.lake])
     twice = repeated(lake_ids)
     stored = len(np.unique(at[own]))  # one lake row accounts for one produced event
-    duplicates = int((at >= 0).sum()) - stored
+    duplicates = int(((at >= 0) & ~quarantined).sum()) - stored
     unledgered = 0
     if everything and len(lake_ids):
         unledgered = int((Segment.of(ids, 0).stored_at(lake_ids) < 0).sum())

@@ -54,17 +54,20 @@ class Inventory:
             return cls(commits.result(), sizes, compactions)
 
     @property
-    def retired(self) -> dict[str, Compaction]:
-        """Small files that may be gone, as large ones have their rows."""
-        return {key: each for each in self.compactions if each.state == "retired" for key in each.sources}
+    def gone(self) -> set[str]:
+        """Small files that may be missing, as large ones have their rows."""
+        return {key for each in self._live() for key in each.gone}
+
+    def _live(self) -> list[Compaction]:
+        return [live for each in self.compactions if (live := each.live) is not None]
 
     def lake_files(self, commits: Iterable[Commit]) -> list[DataFile]:
-        """Files that hold these commits' rows now: a retired file's rows are in the files that replaced it."""
-        retired = self.retired
+        """Files that hold these commits' rows: large ones where any of the small ones they replace may be gone."""
+        replaced = {key: each for each in self._live() if each.gone for key in each.sources}
         found: dict[str, DataFile] = {}
         for commit in commits:
             for file in commit.files:
-                for now in retired[file.key].files if file.key in retired else (file,):
+                for now in replaced[file.key].files if file.key in replaced else (file,):
                     found[now.key] = now
         return list(found.values())
 

@@ -1,7 +1,8 @@
 """A micro-batch becomes files of the lake, in an order that survives a kill at any point.
 
     1. what an earlier attempt of this batch left beyond the files planned now is deleted (only a first batch has such)
-    2. files of the lake and of the quarantine, and the batch's event ids, each with one atomic PUT
+    2. files of the lake and of the quarantine, and the batch's event ids, each with one atomic PUT; files of a day
+       that was compacted also where the catalog reads that day
     3. partitions are made known to the catalog
     4. the commit object, only if there is none yet
     5. the ids are remembered
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from smartcity import layout
 from smartcity.errors import ServiceError
 from smartcity.events import TOPICS
 from smartcity.spark_job.commits import Commit, Counts, DataFile, Ranges, read_commit
+from smartcity.spark_job.compaction import copy_late, is_closed, read_compaction
 from smartcity.spark_job.exact import TS_MAX_MS
 from smartcity.spark_job.idlog import IdLog, encode
 from smartcity.spark_job.ids import IdMemory, Ids, Segment, repeated
@@ -108,6 +111,7 @@ class Publisher:
         if self._first:
             self._delete_leftovers(batch, {file.key for file, _ in (*plan.tables, *plan.quarantine)})
         files, quarantine = self._write(batch, plan, ids_body)
+        self._follow_compactions(files)
         self._make_known({(file.table, file.dt) for file in files})
         commit = Commit(
             query_id=batch.query_id,
@@ -167,11 +171,11 @@ class Publisher:
     def _delete_leftovers(self, batch: Batch, planned: set[str]) -> None:
         """Delete what an earlier attempt of this batch wrote and this one will not."""
         mine = layout.batch_stem(batch.query_id, batch.batch_id)
-        for prefix in (layout.LAKE, layout.QUARANTINE):
+        for prefix in (layout.LAKE, layout.QUARANTINE, layout.COMPACTED):
             found = [
                 entry.key for entry in self.bucket.entries(prefix) if entry.key.rpartition("/")[2].startswith(mine)
             ]
-            self.bucket.delete(key for key in found if key not in planned)
+            self.bucket.delete(key for key in found if prefix == layout.COMPACTED or key not in planned)
 
     def _write(self, batch: Batch, plan: _Plan, ids_body: bytes) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
         """PUT everything side by side; raises the first failure after all have ended."""
@@ -186,6 +190,17 @@ class Publisher:
         ids = [self._pool.submit(self.bucket.put, self._log.key(batch.batch_id), ids_body)] if plan.ids else []
         _all([*files, *quarantine, *ids])
         return tuple(f.result() for f in files), tuple(f.result() for f in quarantine)
+
+    def _follow_compactions(self, files: tuple[DataFile, ...]) -> None:
+        """Copy files of days that were compacted to where the catalog reads those days."""
+        today = datetime.now(UTC).date()
+
+        def follow(file: DataFile) -> None:
+            found = read_compaction(self.bucket, file.table, file.dt)
+            if found is not None:
+                copy_late(self.bucket, file.key, found[0])
+
+        _all([self._pool.submit(follow, file) for file in files if is_closed(file.dt, today)])
 
     def _make_known(self, partitions: set[tuple[str, str]]) -> None:
         new = frozenset(partitions - self._known)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -73,6 +74,10 @@ class Bucket:
             ):
                 raise Conflict(key) from None
             raise
+
+    def upload(self, key: str, path: Path) -> None:
+        """Write an object from a file, in parts if it is large; it appears whole or not at all."""
+        self.s3.upload_file(str(path), self.name, key)
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the bucket, on the server."""

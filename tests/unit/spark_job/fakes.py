@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
@@ -54,6 +55,9 @@ class MemoryBucket(Bucket):
         if dying:
             raise Killed
         return str(self._tags)
+
+    def upload(self, key: str, path: Path) -> None:
+        self.put(key, path.read_bytes())
 
     def copy(self, source: str, target: str) -> None:
         self.put(target, self.objects[source][0])
