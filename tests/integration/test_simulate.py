@@ -30,11 +30,11 @@ from smartcity.settings import Settings, load
 from smartcity.simulation.fleet import Fleet, Plan
 from smartcity.simulation.pacing import Lateness, Pace
 from smartcity.simulation.routes import find
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 
 START_S = 1_772_434_800
-PORT = 36_210
 COMMAND = str(Path(sys.executable).with_name("smartcity"))
 
 
@@ -81,7 +81,7 @@ class Kafka:
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    flags: dict[str, Any] = {"kafka": {"port": PORT, "delivery_timeout_s": 30.0}}
+    flags: dict[str, Any] = {"kafka": {"port": free_port(2), "delivery_timeout_s": 30.0}}
     settings = load(data_dir=tmp_path_factory.mktemp("cars") / "data", **flags)
     prepare(settings, lambda _label, _done, _total: None)
     found = Kafka(settings)
