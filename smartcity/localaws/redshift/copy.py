@@ -199,16 +199,19 @@ def _load_parquet(plan: CopyPlan, item: Object, body: bytes, run: Callable[..., 
     data = data.rename_columns([f"c{at}" for at in range(data.num_columns)])
     if plan.options.get("noload"):
         return 0
-    _check_lengths(plan, data, item, run)
+    _check_lengths(plan, data, item)
     listed = ", ".join(f'"{column.name}"' for column in plan.columns)
-    values = ", ".join(_from_arrow(column.type, f"c{at}") for at, column in enumerate(plan.columns))
+    values = ", ".join(_from_arrow(column.type, f"c{at}", data.column(at)) for at, column in enumerate(plan.columns))
     run(f"INSERT INTO {plan.table.quoted} ({listed}) SELECT {values} FROM rs_input", data)  # noqa: S608
     return int(data.num_rows)
 
 
-def _from_arrow(type_: RsType, name: str) -> str:
-    if type_.name == "character":
-        return f"rtrim({name}, ' ')"
+def _from_arrow(type_: RsType, name: str, values: Any) -> str:
+    import pyarrow.compute as pc
+
+    if type_.is_text:
+        blanks = type_.name == "character" and pc.any(pc.ends_with(values, " ")).as_py()
+        return f"rtrim({name}, ' ')" if blanks else name
     if type_.name == "super":
         return f"CASE WHEN json_valid({name}) THEN CAST({name} AS JSON) ELSE to_json({name}) END"
     return f"CAST({name} AS {type_.duckdb})"
@@ -240,16 +243,18 @@ def _check_type(column: ColumnInfo, field_: Any, item: Object) -> None:
         )
 
 
-def _check_lengths(plan: CopyPlan, data: Any, item: Object, run: Callable[..., Any]) -> None:
-    texts = [(at, column) for at, column in enumerate(plan.columns) if column.type.is_text and column.type.size]
-    if texts:
-        longest = ", ".join(f"max(octet_length(encode(c{at})))" for at, _ in texts)
-        for (_, column), length in zip(texts, run(f"SELECT {longest} FROM rs_input", data)[0], strict=True):  # noqa: S608
-            if length is not None and length > (column.type.size or 0):
-                raise SqlError(
-                    f"Spectrum Scan Error: The length of the data column {column.name} is longer than the length "
-                    f"defined in the table. Table: {column.type.size}, Data: {length}, File name: {item.uri}"
-                )
+def _check_lengths(plan: CopyPlan, data: Any, item: Object) -> None:
+    import pyarrow.compute as pc
+
+    for at, column in enumerate(plan.columns):
+        if not column.type.is_text or not column.type.size:
+            continue
+        length = pc.max(pc.binary_length(data.column(at))).as_py()
+        if length is not None and length > column.type.size:
+            raise SqlError(
+                f"Spectrum Scan Error: The length of the data column {column.name} is longer than the length "
+                f"defined in the table. Table: {column.type.size}, Data: {length}, File name: {item.uri}"
+            )
     for at, column in enumerate(plan.columns):
         if not column.nullable and data.column(at).null_count:
             raise SqlError(f"Cannot insert a NULL value into column {column.name}")

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
-from local_aws_process import LocalAws
-from redshift_lake import City
 
 from smartcity.pipeline import access
+from tests.integration.localaws.local_aws_process import LocalAws
+from tests.integration.localaws.redshift_lake import City
 
 pytestmark = pytest.mark.integration
 FINAL = {"FINISHED", "FAILED", "ABORTED"}

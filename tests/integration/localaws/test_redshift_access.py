@@ -6,10 +6,10 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from local_aws_process import LocalAws
-from redshift_lake import City
 
 from smartcity.pipeline import access
+from tests.integration.localaws.local_aws_process import LocalAws
+from tests.integration.localaws.redshift_lake import City
 
 pytestmark = pytest.mark.integration
 
@@ -51,7 +51,7 @@ def test_a_role_that_can_too_much_is_found_out(city: City) -> None:
 
 def test_a_wrong_secret_and_a_broken_token_are_refused(city: City) -> None:
     arn = access.ensure_role(city.aws.client("iam"), access.ACTORS["frames"](city.scope), city.name)
-    key = access.assume(city.aws.client("sts"), arn, "t")
+    key = access.assume(city.aws.client("sts"), arn, "refused")
     for broken in ({"aws_secret_access_key": "x" * 40}, {"aws_session_token": "nonsense"}):
         with pytest.raises(ClientError) as caught:
             city.aws.client("s3", **{**key, **broken}).put_object(Bucket=city.bucket, Key="frames/a", Body=b"")
