@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from smartcity.ledger import LedgerWriter
 from smartcity.pipeline import broker, lake
 from smartcity.services import runtime_for
 from smartcity.spark_job.store import Bucket
+from tests.ports import free_port
 from tests.unit.spark_job.records import event
 
 ROOT = Path(__file__).parents[2]
@@ -59,12 +59,6 @@ def make(topic: str, trip: str, first: int, count: int, bad_every: int = 0) -> E
     return Events(topic, f"car-{trip}-{first // 500}", trip, values, b"".join(ids), times)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_until(condition: Callable[[], Any], within_s: float, what: str) -> Any:
     """Poll a condition until it holds; fail when time is up."""
     deadline = time.monotonic() + within_s
@@ -84,7 +78,7 @@ class World:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        kafka_port = free_port()
+        kafka_port = free_port(2)
         self.environment = {
             "SMARTCITY_DATA_DIR": str(self.folder / "data"),
             "SMARTCITY_KAFKA__PORT": str(kafka_port),

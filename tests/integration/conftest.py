@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from smartcity.clients import Clients
 from smartcity.services import Runtime, prepare, runtime_for
 from smartcity.settings import Settings, load
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,10 @@ class Stack:
     clients: Clients
 
 
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Local AWS and Trino on free ports and a folder of their own."""
-    aws_port, trino_port = _free_ports(2)
+    aws_port, trino_port = free_port(), free_port()
     folder: Path = tmp_path_factory.mktemp("stack") / "data"
     flags: dict[str, Any] = {"aws": {"port": aws_port}, "trino": {"port": trino_port, "geospatial": True}}
     settings = load(data_dir=folder, **flags)

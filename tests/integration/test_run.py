@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 
 from smartcity.errors import ExitCode
 from smartcity.events import TOPICS
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -57,12 +57,9 @@ class City:
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     folder = tmp_path_factory.mktemp("city") / "data"
     names = ("KAFKA__PORT", "AWS__PORT", "TRINO__PORT")
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in names]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_ACC", "AWS_SEC", "AWS_END"))}
-    env |= {f"SMARTCITY_{name}": str(s.getsockname()[1]) for name, s in zip(names, probes, strict=True)}
+    env |= {f"SMARTCITY_{name}": str(free_port(2)) for name in names}
     env |= {"SMARTCITY_DATA_DIR": str(folder), "NO_COLOR": "1"}
-    for probe in probes:
-        probe.close()
     city = City(env, folder)
     yield city
     code, _, err = city("down", "--purge", "--yes")
@@ -198,3 +195,26 @@ def test_commands_without_services_say_what_to_start(city: City) -> None:
     assert code == ExitCode.SERVICE
     assert "smartcity up" in err
     assert "Traceback" not in err
+
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_the_readmes_commands_work(city: City) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    one_stop_at_a_time, other_tools = blocks
+    script = one_stop_at_a_time.replace("smartcity down\n", other_tools + "smartcity down\n")
+    path = f"{SMARTCITY.parent}:{os.environ['PATH']}"
+    shell = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=city.env | {"PATH": path},
+        cwd=city.folder.parent,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert shell.returncode == 0, shell.stderr
+    for said in ("acknowledged", "M40", "lake/gps/dt=", '"TableList"'):
+        assert said in shell.stdout + shell.stderr

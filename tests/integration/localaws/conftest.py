@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gate_world import World, allow, document
-from local_aws_process import LocalAws
+
+from tests.integration.localaws.gate_world import World, allow, document
+from tests.integration.localaws.local_aws_process import LocalAws
 
 
 @pytest.fixture(scope="session")

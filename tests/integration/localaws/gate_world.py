@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from botocore.exceptions import ClientError
-from local_aws_process import LocalAws
+
+from tests.integration.localaws.local_aws_process import LocalAws
 
 ACCOUNT = "000000000000"
 

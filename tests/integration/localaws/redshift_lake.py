@@ -13,13 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from local_aws_process import ACCOUNT_ID, REGION, LocalAws
 
 from smartcity import layout
 from smartcity.events import TOPICS
 from smartcity.pipeline import access, warehouse
 from smartcity.spark_job.commits import Commit, DataFile
 from smartcity.spark_job.parse import lake_schema
+from tests.integration.localaws.local_aws_process import ACCOUNT_ID, REGION, LocalAws
 
 FIRST_DAY = dt.date(2026, 3, 1)
 Change = Callable[[str, pa.Table], pa.Table]

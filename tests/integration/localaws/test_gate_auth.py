@@ -11,7 +11,8 @@ import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from gate_world import World, fetch, refused
+
+from tests.integration.localaws.gate_world import World, fetch, refused
 
 pytestmark = pytest.mark.integration
 

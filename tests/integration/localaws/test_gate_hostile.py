@@ -15,7 +15,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from local_aws_process import LocalAws
+
+from tests.integration.localaws.local_aws_process import LocalAws
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from gate_world import ACCOUNT, allow, document, refused, trust
-from local_aws_process import LocalAws
+
+from tests.integration.localaws.gate_world import ACCOUNT, allow, document, refused, trust
+from tests.integration.localaws.local_aws_process import LocalAws
 
 pytestmark = pytest.mark.integration
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gate_world import ACCOUNT, World, allow, document, fetch, refused, trust
+
+from tests.integration.localaws.gate_world import ACCOUNT, World, allow, document, fetch, refused, trust
 
 pytestmark = pytest.mark.integration
 

@@ -16,9 +16,9 @@ import httpx
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
-from local_aws_process import LocalAws
 
 from smartcity.localaws.s3.store import ObjectRecord, ObjectStore
+from tests.integration.localaws.local_aws_process import LocalAws
 
 pytestmark = pytest.mark.integration
 

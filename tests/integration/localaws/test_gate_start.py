@@ -10,7 +10,8 @@ import time
 
 import psutil
 import pytest
-from local_aws_process import LocalAws
+
+from tests.integration.localaws.local_aws_process import LocalAws
 
 pytestmark = pytest.mark.integration
 

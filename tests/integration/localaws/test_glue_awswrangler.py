@@ -12,7 +12,8 @@ import sys
 import textwrap
 
 import pytest
-from local_aws_process import LocalAws
+
+from tests.integration.localaws.local_aws_process import LocalAws
 
 pytestmark = pytest.mark.integration
 

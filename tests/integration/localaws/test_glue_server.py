@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
-from local_aws_process import LocalAws
 
 from smartcity.errors import ServiceError
 from smartcity.pipeline import access, catalog
+from tests.integration.localaws.local_aws_process import LocalAws
 
 pytestmark = pytest.mark.integration
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
-from local_aws_process import LocalAws
-from redshift_lake import FIRST_DAY, City
 
 from smartcity.pipeline import access, warehouse
 from smartcity.pipeline.warehouse import star
+from tests.integration.localaws.local_aws_process import LocalAws
+from tests.integration.localaws.redshift_lake import FIRST_DAY, City
 
 pytestmark = pytest.mark.integration
 
