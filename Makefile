@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test setup check docs unit bench chaos lock clean
+.PHONY: run test setup check docs unit bench chaos soak lock clean
 
 run: setup              ## the whole pipeline on this machine
 	$(BIN)/smartcity run
@@ -48,3 +48,10 @@ lock: setup             ## resolve the dependencies anew
 
 clean:                  ## remove what the build made, not the data
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+chaos: setup-dev        ## more than fifty kills of real processes: about ten minutes on two quiet cores
+	SMARTCITY_CHAOS=long $(BIN)/python -m pytest tests/chaos --durations=10
+
+MINUTES ?= 10
+soak: setup-dev         ## stream for MINUTES with a running check
+	$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES)
