@@ -24,7 +24,7 @@ def last_lines(log: Path, count: int = 8) -> list[str]:
         return []
     starts = [number for number, line in enumerate(lines) if line.startswith(START_MARK)]
     latest = lines[starts[-1] + 1 :] if starts else lines
-    return [line for line in latest if line.strip() and not line.lstrip().startswith("at ")][-count:]
+    return [line for line in latest if line.strip() and not line.lstrip().startswith(("at ", "... "))][-count:]
 
 
 def lines_of(log: Path, follow: bool) -> Iterator[str]:
