@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import re
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cars", type=int, default=1_000)
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the broker is stopped
     with tempfile.TemporaryDirectory() as scratch:
         kafka: Any = {"port": asked.port}
         settings = load(data_dir=asked.data_dir or Path(scratch) / "data", kafka=kafka)
