@@ -46,6 +46,9 @@ lock: setup             ## resolve the dependencies anew
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) --group dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
 
+bench: setup-dev        ## every benchmark, each a ratio to a named reference in the same run
+	for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
 clean:                  ## remove what the build made, not the data
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
