@@ -129,6 +129,7 @@ class Run:
         self._stream: Future[Stream] = Future()
         self._trino: Future[float] = Future()
         self._stored = 0
+        self._make_caches = False
         self.report = Report()
 
     @property
@@ -196,6 +197,9 @@ class Run:
     def _start_services(self) -> str:
         self._now("Starting local AWS, Kafka, Trino and Spark")
         wait_s = self._settings.start_timeout_s
+        from smartcity.services.spark import start_jvm
+
+        self._pool.submit(start_jvm, self._settings)  # needs no service; what it raises, start_spark raises again
         names = [name for name in ("aws", "kafka") if self._runtime.start(name)]
         self._runtime.wait_ready("aws", wait_s)
         self._spark = self._pool.submit(self._start_spark)
@@ -332,6 +336,7 @@ class Run:
         self.report.quarantined = {check.topic: check.quarantined for check in found.topics}
         found.require()
         self._journal.mark(self._journey, finished=True)
+        self._make_caches = True
         return f"{sum(self.report.produced.values()):,} produced = stored + quarantined, event by event"
 
     # the end
@@ -345,4 +350,8 @@ class Run:
         if self._spark.done() and not self._spark.exception():
             stop_spark(self._spark.result())
         end_gateway()
+        if self._make_caches:
+            from smartcity.services.background import make_caches_in_background
+
+            make_caches_in_background(self._settings)
         self._pool.shutdown(wait=False, cancel_futures=True)

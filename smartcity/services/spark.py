@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from smartcity.errors import ServiceError
@@ -102,7 +102,7 @@ class _Gateway:
 
 
 _gateway: _Gateway | None = None
-_starting = Lock()
+_changing = RLock()
 
 
 def start_spark(settings: Settings, app: str, conf: Mapping[str, str]) -> SparkSession:
@@ -131,6 +131,11 @@ def stop_spark(session: SparkSession) -> None:
 
 def end_gateway(within_s: float = _STOP_S) -> None:
     """End the JVM, if there is one, and make pyspark forget it, so that a session can be started again."""
+    with _changing:  # a start that is under way in another thread is awaited first
+        _end_gateway(within_s)
+
+
+def _end_gateway(within_s: float) -> None:
     global _gateway
     if _gateway is None:
         return
@@ -217,7 +222,7 @@ def spark_cache(settings: Settings, java: Java, jars: Sequence[Path]) -> AotCach
 def start_jvm(settings: Settings, training_flags: Sequence[str] = ()) -> None:
     """Start the JVM unless it runs: it needs no service, so it may come up beside them. Raises as `start_spark`."""
     global _gateway  # noqa: PLW0603
-    with _starting:
+    with _changing:
         if _gateway is not None and _gateway.process.poll() is not None:
             end_gateway()
         if _gateway is None:
