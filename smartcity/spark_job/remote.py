@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +22,24 @@ _OUT_SCHEMA = pa.schema([("topic", pa.string()), ("rows", pa.binary()), ("reject
 
 def parse_on_executors(frame: DataFrame) -> list[Parsed]:
     """Parse a batch where its rows are read, and bring the results here."""
-    table = frame.mapInArrow(_task, _OUT).toArrow()
+    table = _map_in_arrow(frame).toArrow()
     return [unpack(*row.values()) for row in table.to_pylist()]
+
+
+def _map_in_arrow(frame: DataFrame) -> DataFrame:
+    """`frame.mapInArrow(_task, _OUT)`, which would demand pandas though it uses none (Spark 4.2)."""
+    from pyspark.sql import DataFrame
+    from pyspark.sql.udf import UserDefinedFunction
+    from pyspark.util import PythonEvalType
+
+    task: Any = UserDefinedFunction(_task, returnType=_OUT, evalType=PythonEvalType.SQL_MAP_ARROW_ITER_UDF)
+    classic: Any = frame
+    if (
+        "PYSPARK_PYTHON" not in os.environ
+    ):  # else "python3", whatever that is; a cluster of other machines names its own
+        classic.sparkSession.sparkContext.pythonExec = sys.executable
+    column = task(*[classic[name] for name in classic.columns])
+    return DataFrame(classic._jdf.mapInArrow(column._jc, False, None), classic.sparkSession)
 
 
 def _task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
