@@ -105,8 +105,8 @@ def record_sizes() -> tuple[int, int]:
     batches = list(Fleet(_plan(1, 600)).batches())
     values = [value for batch in batches for value in batch.values]
     bare = sum(map(len, values)) // len(values)
-    headers = [*broker.headers_of("vehicle", "car-0001"), ("ce_id", b"-" * 36)]
-    return bare, bare + sum(len(name) + len(value) for name, value in headers)
+    headers = {**broker.headers_of("vehicle", "car-0001"), "ce_id": b"-" * 36}
+    return bare, bare + sum(len(name) + len(value) for name, value in headers.items())
 
 
 def _plan(vehicles: int, duration_s: int | None = None) -> Plan:
@@ -131,7 +131,7 @@ def flush_each(clients: Clients) -> float:
             for value in batch.values:
                 if sent == FLUSHED:
                     return sent
-                producer.produce(batch.topic, value, batch.key, headers=[*headers, ("ce_id", value[13:49])])
+                producer.produce(batch.topic, value, batch.key, headers={**headers, "ce_id": value[13:49]})
                 producer.flush()
                 sent += 1
         return sent

@@ -72,6 +72,8 @@ class Kafka:
             for message in consumer.consume(5_000, timeout=1.0):
                 assert message.error() is None
                 where, value = (message.topic(), message.partition()), message.value()
+                assert dict(message.headers() or ())["ce_id"] == value[13:49]
+                assert message.timestamp()[1] > START_S * 1000  # the broker's own clock, not the event's
                 found[where].append((message.offset(), uuid.UUID(value[13:49].decode()).bytes, message.key().decode()))
                 left -= 1
         consumer.close()

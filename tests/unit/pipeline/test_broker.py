@@ -81,12 +81,23 @@ class FakeProducer:
     reported: int = 0
     refuse: Callable[[bytes], int | None] = lambda _: None
 
-    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Any, headers: Any = None) -> None:
+    def produce(  # noqa: PLR0917  as librdkafka's Python client has it
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes,
+        partition: int = -1,
+        callback: Any = None,
+        on_delivery: Any = None,
+        timestamp: int = 0,
+        headers: Any = None,
+    ) -> None:
+        assert (partition, timestamp, callback) == (-1, 0, on_delivery)
         if code := self.refuse(value):
             raise KafkaException(KafkaError(code))
         if len(self.queue) >= self.room:
             raise BufferError
-        self.queue.append((topic, value, key, on_delivery, headers))
+        self.queue.append((topic, value, key, on_delivery, dict(headers)))
 
     def poll(self, _timeout: float = 0.0) -> int:
         return self._report(3)
