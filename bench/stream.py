@@ -35,7 +35,7 @@ from tests.chaos.world import World
 from tests.unit.spark_job.records import event
 
 LATENCY_RATE = 1000
-LATENCY_SECONDS = 25
+LATENCY_WARM_UP, LATENCY_SECONDS = 20, 25
 
 
 def produce(world: World, events: int) -> None:
@@ -166,11 +166,13 @@ def latency(world: World, spark: Any) -> None:
     broker.topic_ids(config.topics)
     live.wait_committed(broker.ends(config.topics), 120)
     acknowledged: list[tuple[str, int, int, float, float]] = []
-    _drive(world, acknowledged)
+    _drive(world, acknowledged, LATENCY_WARM_UP)
+    acknowledged.clear()
+    _drive(world, acknowledged, LATENCY_SECONDS)
     live.wait_committed(broker.ends(config.topics), 60)
     live.stop()
     rungs: dict[str, list[float]] = {"broker": [], "batch planned": [], "committed": [], "produced → committed": []}
-    for topic, partition, offset, sent, acked in acknowledged[LATENCY_RATE * 5 :]:
+    for topic, partition, offset, sent, acked in acknowledged:
         for at, progress in told:
             start, end = progress.commit.offsets[topic][partition]
             if start <= offset < end:
@@ -186,7 +188,7 @@ def latency(world: World, spark: Any) -> None:
         print(f"{name:24}{cuts[49]:>8.2f}{cuts[98]:>8.2f}")
 
 
-def _drive(world: World, acknowledged: list[tuple[str, int, int, float, float]]) -> None:
+def _drive(world: World, acknowledged: list[tuple[str, int, int, float, float]], seconds: int) -> None:
     producer = world.clients.producer(**{"linger.ms": 5})
     stop = threading.Event()
     poller = threading.Thread(target=lambda: [producer.poll(0.05) for _ in iter(stop.is_set, True)])
@@ -197,9 +199,9 @@ def _drive(world: World, acknowledged: list[tuple[str, int, int, float, float]])
         return lambda _, m: acknowledged.append((m.topic(), m.partition(), m.offset(), sent, time.time()))
 
     names = list(TOPICS)
-    for number in range(LATENCY_RATE * LATENCY_SECONDS):
+    for number in range(LATENCY_RATE * seconds):
         topic, now = names[number % len(names)], time.time()
-        value = json.dumps(event(topic, event_id=event_id("latency", topic, number))).encode()
+        value = json.dumps(event(topic, event_id=event_id(f"latency-{began}", topic, number))).encode()
         producer.produce(topic, value, key=f"car-{number % 50}", on_delivery=report(now))
         time.sleep(max(0.0, began + number / LATENCY_RATE - time.time()))
     producer.flush(30)
@@ -212,15 +214,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--only", choices=("latency", "throughput"))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="smartcity-bench-") as folder:
         world = World(Path(folder))
         world.up()
         try:
             spark = start_spark(world.settings, "bench", stream.spark_options())
-            latency(world, spark)
-            produce(world, given.events)
-            throughput(world, spark, given.events, given.rounds)
+            if given.only != "throughput":
+                latency(world, spark)
+            if given.only != "latency":
+                produce(world, given.events)
+                throughput(world, spark, given.events, given.rounds)
             stop_spark(spark)
         finally:
             world.down()
