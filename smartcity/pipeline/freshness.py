@@ -88,7 +88,7 @@ def newest_events(
     from confluent_kafka import TopicPartition
     from confluent_kafka import admin as kafka_admin
 
-    spec: Any = kafka_admin.OffsetSpec.max_timestamp()  # type: ignore[attr-defined]
+    spec: Any = kafka_admin.OffsetSpec.max_timestamp()  # type: ignore[attr-defined, no-untyped-call]
     wanted = {TopicPartition(topic, partition): spec for topic, parts in topics.items() for partition in parts}
     found: dict[str, int] = {}
     for place, future in admin.list_offsets(wanted, request_timeout=timeout_s).items():

@@ -61,8 +61,8 @@ class Metrics:
     def _lines(self) -> Iterator[str]:
         stream = f'stream="{self._stream}"'
         yield from _head("smartcity_stream_events_total", "counter", "Events by topic and what became of them")
-        for (topic, outcome), number in sorted(self._events.items()):
-            yield f'smartcity_stream_events_total{{{stream},topic="{topic}",outcome="{outcome}"}} {number}'
+        for (topic, outcome), count in sorted(self._events.items()):
+            yield f'smartcity_stream_events_total{{{stream},topic="{topic}",outcome="{outcome}"}} {count}'
         for name, kind, text, number in (
             ("batches_total", "counter", "Batches committed since the start", self._batches),
             ("files_total", "counter", "Files written since the start", self._files),
