@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ def start_spark(settings: Settings, app: str, conf: Mapping[str, str]) -> SparkS
     `ServiceError` when the JVM does not come up.
     """
     start_jvm(settings)
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # we give it none to use
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName(app)
