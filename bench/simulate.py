@@ -36,14 +36,17 @@ START_S = 1_772_434_800
 FLUSHED = 3_000
 TOOLS = Dependency("org.apache.kafka", "kafka-tools", "4.3.1")
 MEMORY = """
-import resource, sys
+import sys
+import psutil
 from smartcity.simulation.fleet import Fleet, Plan
 from smartcity.simulation.routes import find
-events = 0
 plan = Plan(find("london-birmingham"), 1, 1772434800, int(sys.argv[1]), 0, duration_s=int(sys.argv[2]))
-for batch in Fleet(plan).batches():
+events, peak, me = 0, 0, psutil.Process()
+for number, batch in enumerate(Fleet(plan).batches()):
     events += len(batch)
-print(events, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    if number % 20 == 0:
+        peak = max(peak, me.memory_info().rss)
+print(events, peak // 2**20)
 """
 
 
