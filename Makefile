@@ -9,7 +9,7 @@ run: setup              ## the whole pipeline on this machine
 	$(BIN)/smartcity run
 
 test: check             ## every test this machine can run
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/unit tests/integration tests/chaos
 
 setup: $(VENV)/.ready   ## .venv from the lock
 
