@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from smartcity.clients import Clients
+    from smartcity.pipeline.stream import BatchReport
     from smartcity.services import Runtime
     from smartcity.spark_job.query import Stream
 
 #: A trip takes two and a half hours: one that left three hours ago has arrived.
 DEPARTED_AGO = timedelta(hours=3)
+#: The dash camera's pictures in a run, in seconds; a roadside camera takes one of every car that passes.
+FRAMES_EVERY_S = 60
 #: How many steps a run has.
 STEPS = 8
 #: The questions that a run asks of its own trip, by their names among the saved queries.
@@ -234,21 +237,24 @@ class Run:
             on_batch=self._count_batch,
         )
 
-    def _count_batch(self, batch: Any) -> None:
-        self._stored += batch.stored
+    def _count_batch(self, batch: BatchReport) -> None:
+        self._stored += 0 if batch.replayed else batch.stored
 
     def _drive(self) -> str:
         from smartcity.ledger import LedgerWriter
         from smartcity.pipeline import broker
+        from smartcity.pipeline.frames import S3Frames
+        from smartcity.simulation.footage import FrameTaker
 
         trip = self._trip
         if self._journey.driven:
             return f"{trip.trip_id} has arrived already"
         self._journal.save(self._journey)
+        camera = FrameTaker(S3Frames(self._clients.aws("s3"), self._settings.aws.bucket), FRAMES_EVERY_S)
         with LedgerWriter.new(self._settings.folder.ledger) as ledger:
             sent = broker.send(
-                self._clients.producer(),
-                trip.batches(),
+                self._clients.producer(**broker.PRODUCER),
+                trip.batches(camera),
                 ledger,
                 timeout_s=self._settings.kafka.delivery_timeout_s,
                 progress=lambda events: self._now(f"Driving {trip.route}: {events:,} events acknowledged"),
