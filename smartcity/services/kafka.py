@@ -145,7 +145,7 @@ class KafkaProgram:
             return server
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = self.argv(broker, "kafka.tools.StorageTool", self.cache.flags)
-        format_log = [*tool, "format", "--ignore-formatted", "-t", cluster, "-c", str(broker.config)]
+        format_log = [*tool, "format", "--ignore-formatted", f"--cluster-id={cluster}", "-c", str(broker.config)]
         return ["/bin/sh", "-c", f"{shlex.join(format_log)} && exec {shlex.join(server)}"]
 
 
