@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+#: Start-up caches take a minute of processor time to make: tests that want one ask for it.
+os.environ.setdefault("SMARTCITY_JAVA__START_CACHES", "false")
+_KEPT = {"SMARTCITY_CACHE_DIR", "SMARTCITY_JAVA__START_CACHES", "AWS_CA_BUNDLE"}
+
 
 @pytest.fixture(autouse=True)
 def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(("SMARTCITY_", "AWS_")) and name not in {"SMARTCITY_CACHE_DIR", "AWS_CA_BUNDLE"}:
+        if name.startswith(("SMARTCITY_", "AWS_")) and name not in _KEPT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
