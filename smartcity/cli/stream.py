@@ -80,6 +80,17 @@ def running(ours: Context, name: str, once: bool, on_batch: Callable[[BatchRepor
         stop_spark(spark)
 
 
+def _send_job(spark: Any) -> None:
+    """Let the executors import the parser."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from smartcity.pipeline.job_package import build_job_zip
+
+    with TemporaryDirectory(prefix="smartcity-job-") as folder:
+        spark.sparkContext.addPyFile(str(build_job_zip(Path(folder))))
+
+
 def registrar(ours: Context) -> Callable[[frozenset[tuple[str, str]]], Any]:
     """Makes partitions known to Glue."""
     from smartcity.pipeline import catalog
