@@ -100,3 +100,5 @@ class Context:
     access: Access = field(repr=False)
     #: boto3 client of local AWS itself, as the administrator or with a role's credentials: client("s3", **credentials)
     client: Callable[..., Any] = field(repr=False)
+    #: Athena queries that run at the same time; others wait in QUEUED
+    max_queries: int = 8

@@ -26,8 +26,11 @@ def parse_options(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--region", default="eu-west-2", help="the one region that exists here")
     parser.add_argument("--account-id", default="000000000000", help="twelve digits")
     parser.add_argument("--trino-url", default="http://127.0.0.1:28080", help="the engine behind Athena")
+    parser.add_argument("--max-queries", type=int, default=8, help="Athena queries that run at the same time")
     given = parser.parse_args(arguments)
-    return Options(given.data_dir.resolve(), given.port, given.region, given.account_id, given.trino_url)
+    return Options(
+        given.data_dir.resolve(), given.port, given.region, given.account_id, given.trino_url, given.max_queries
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

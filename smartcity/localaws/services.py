@@ -43,6 +43,7 @@ class Options:
     region: str
     account_id: str
     trino_url: str
+    max_queries: int = 8
 
     @property
     def endpoint_url(self) -> str:
@@ -143,6 +144,7 @@ def _registry(
         trino_url=options.trino_url,
         access=IdentityAccess(store, principals, sts, clock),
         client=ClientFactory(options, store),
+        max_queries=options.max_queries,
     )
     services: list[Service] = [
         S3Service(root / "s3", options.region, options.account_id, clock),

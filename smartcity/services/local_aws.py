@@ -36,6 +36,7 @@ def command(settings: Settings) -> Command:
     aws = settings.aws
     where = ["--data-dir", str(settings.folder.aws.absolute()), "--port", str(aws.port)]
     who = ["--region", aws.region, "--account-id", aws.account_id, "--trino-url", settings.trino_url]
+    who += ["--max-queries", str(settings.trino.max_queries)]
     # -P: the data folder, where it runs, must not become a place to import from
     return Command([sys.executable, "-P", "-m", "smartcity.localaws", *where, *who], {"PYTHONUNBUFFERED": "1"})
 

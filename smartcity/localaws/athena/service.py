@@ -24,8 +24,6 @@ from smartcity.localaws.athena.store import Store
 from smartcity.localaws.athena.work import Work
 from smartcity.localaws.athena.workgroups import PRIMARY, Workgroups
 
-CONCURRENCY = 8  #: queries running at a time; the rest waits in QUEUED
-
 _CLEAR_TRIES, _CLEAR_PAUSE_S = 60, 0.5
 
 _BY_QUERY = frozenset({"StopQueryExecution", "GetQueryExecution", "GetQueryResults", "GetQueryRuntimeStatistics"})
@@ -58,12 +56,12 @@ class AthenaService:
         self,
         context: Context,
         engine: Trino | None = None,
-        concurrency: int = CONCURRENCY,
+        concurrency: int | None = None,
         engine_wait_s: float = ENGINE_WAIT_S,
     ) -> None:
         self._context = context
         self._trino = engine or Trino(context.trino_url, token_headers(DataFolder(context.root.parent).trino_token))
-        self._concurrency = concurrency
+        self._concurrency = concurrency or context.max_queries
         self._engine_wait_s = engine_wait_s
 
     @cached_property
