@@ -8,7 +8,6 @@
     publish.py   a micro-batch becomes files, in an order that survives a kill at any point
     lease.py     one stream per checkpoint
     query.py     the streaming query itself
-    main.py      the entry point for spark-submit and EMR Serverless
 
 Imports pyspark, pyarrow, numpy, and of this project only `events`, `layout` and `errors`: it travels to a cluster.
 """
