@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from contextlib import closing
 
 from smartcity.errors import ServiceError
 
 LOOPBACK = "127.0.0.1"
+#: A killed JVM is gone from the list of processes before the last of its threads has let its ports go.
+_LINGER_S = 5.0
 
 
 def require_free(port: int, setting: str) -> None:
@@ -16,13 +19,17 @@ def require_free(port: int, setting: str) -> None:
 
     `setting` may be an expression that begins with the setting's name: "kafka.port + 1".
     """
-    if is_free(port):
-        return
-    variable = f"SMARTCITY_{setting.split(maxsplit=1)[0].upper().replace('.', '__')}"
-    raise ServiceError(
-        f"Port {port} ({setting}) is taken by {owner(port)}.",
-        f"End that process, or choose another port: {variable}={port + 100}",
-    )
+    deadline = time.monotonic() + _LINGER_S
+    while not is_free(port):
+        who = owner(port)
+        if who is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+            continue
+        variable = f"SMARTCITY_{setting.split(maxsplit=1)[0].upper().replace('.', '__')}"
+        raise ServiceError(
+            f"Port {port} ({setting}) is taken by {who or 'a process of another user'}.",
+            f"End that process, or choose another port: {variable}={port + 100}",
+        )
 
 
 def is_free(port: int) -> bool:
@@ -47,8 +54,8 @@ def accepts(port: int, within_s: float) -> bool:
     return True
 
 
-def owner(port: int) -> str:
-    """The process that listens on a port, as words: its name and pid where we may see them."""
+def owner(port: int) -> str | None:
+    """The process that listens on a port, as words: its name and pid; None where we may not see it."""
     import psutil
 
     try:
@@ -57,4 +64,4 @@ def owner(port: int) -> str:
         process = psutil.Process(pid)
         return f"{process.name()} (process {pid}: {' '.join(process.cmdline())[:80]})"
     except (psutil.Error, OSError, StopIteration):
-        return "a process of another user"
+        return None
