@@ -22,7 +22,7 @@ from smartcity.errors import SmartCityError
 from smartcity.services import ports
 from smartcity.services.disk import exclusive
 from smartcity.services.training import running, wait_until
-from smartcity.services.trino import ensure_token, is_ready, project_limits, select, trino_program
+from smartcity.services.trino import QUICK_COMPILER, ensure_token, is_ready, project_limits, select, trino_program
 from smartcity.services.trino_config import Engine, Lake
 from smartcity.settings import load
 
@@ -62,7 +62,7 @@ def make_cache(settings: Settings, stop: Event) -> bool:
         program.link_plugins(engine)
         ensure_token(engine)
         engine.write(Lake("http://127.0.0.1:9", "eu-west-2", "s3://nowhere/", "none", "none"), secrets.token_hex(32))
-        with running(program.argv(engine, cache.training_flags), engine.folder, stop, _WRITE_S):
+        with running(program.argv(engine, [*cache.training_flags, QUICK_COMPILER]), engine.folder, stop, _WRITE_S):
             wait_until(lambda: is_ready(engine, 5.0), _READY_S, stop)
             for query in _QUERIES:
                 select(engine, query, 30.0)
