@@ -7,9 +7,12 @@ again: the same trip gives the same event ids, and none is stored twice.
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -132,6 +135,7 @@ class Run:
         self._stream: Future[Stream] = Future()
         self._trino: Future[float] = Future()
         self._stored = 0
+        self._interrupted = False
         self._make_caches = False
         self.report = Report()
 
@@ -152,7 +156,7 @@ class Run:
     def execute(self) -> Report:
         """Run every step. Raises the first step's error, with what to do; nothing that was done is lost."""
         began = time.monotonic()
-        with self._journal.exclusive():
+        with self._journal.exclusive(), self._ctrl_c_counts():
             try:
                 for number, (name, action) in enumerate(self.plan, start=1):
                     self._step(number, name, action)
@@ -161,11 +165,33 @@ class Run:
         self.report.seconds = time.monotonic() - began
         return self.report
 
+    @contextmanager
+    def _ctrl_c_counts(self) -> Iterator[None]:
+        """Remember Ctrl-C as well as raise it: what is raised inside a finaliser (py4j has many) is dropped."""
+
+        def interrupt(_number: int, _frame: Any) -> None:
+            self._interrupted = True
+            raise KeyboardInterrupt
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _check_interrupted(self) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
+
     def _step(self, number: int, name: str, action: Callable[[], str]) -> None:
         began = time.monotonic()
         self._now = lambda text: self._view.running(number, text)
         try:
             said = action()
+            self._check_interrupted()
         except BaseException as error:
             seconds = time.monotonic() - began
             self._view.finished(number, "FAIL", name, seconds)
@@ -280,6 +306,7 @@ class Run:
         stream = self._stream.result()
         ends = self._ends()
         while not stream.committed(ends):
+            self._check_interrupted()
             if stream.wait(0):
                 raise ServiceError("The stream ended before it had stored everything.", "See: smartcity logs spark")
             self._now(f"Streaming into the lake: {self._stored:,} events stored")
