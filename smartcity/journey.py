@@ -22,6 +22,8 @@ from smartcity.errors import DataLoss, ServiceError, SmartCityError
 from smartcity.journal import Journal, Journey
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from pyspark.sql import SparkSession
 
     from smartcity.clients import Clients
@@ -167,11 +169,12 @@ class Run:
 
     @contextmanager
     def _ctrl_c_counts(self) -> Iterator[None]:
-        """Remember Ctrl-C as well as raise it: what is raised inside a finaliser (py4j has many) is dropped."""
+        """Remember Ctrl-C as well as raise it: what is raised in one of py4j's finalisers is dropped."""
 
-        def interrupt(_number: int, _frame: Any) -> None:
+        def interrupt(_number: int, frame: FrameType | None) -> None:
             self._interrupted = True
-            raise KeyboardInterrupt
+            if frame is None or "py4j" not in frame.f_code.co_filename:
+                raise KeyboardInterrupt
 
         if threading.current_thread() is not threading.main_thread():
             yield
