@@ -1,6 +1,6 @@
 """How fast cars reach Kafka, against the loop that the field uses and against Kafka's own ProducerPerformance.
 
-    python bench/simulate.py [--data-dir DIR] [--port 36600] [--vehicles 100] [--rounds 3] [--cars 1000]
+    python bench/simulate.py [--data-dir DIR] [--port 23600] [--vehicles 100] [--rounds 3] [--cars 1000]
 
 Starts a broker of its own. All figures of a round come from the same broker and records of the same size; the ratio is
 between medians of the rounds. `--cars` is the fleet whose memory is measured (0: leave it out).
@@ -54,7 +54,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--port", type=int, default=36_600)
+    parser.add_argument("--port", type=int, default=23_600)
     parser.add_argument("--vehicles", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cars", type=int, default=1_000)
