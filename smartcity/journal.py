@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from smartcity.errors import ServiceError
+from smartcity.errors import PrerequisiteError, ServiceError
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,12 @@ class Journal:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the folder for one run. Raises `ServiceError` naming the process that holds it already."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PrerequisiteError(
+                f"The folder {self.folder} cannot be made: {error.strerror}.", "Set data_dir to another folder."
+            ) from None
         with (self.folder / "lock").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

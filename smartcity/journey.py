@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from smartcity import foundation, start
-from smartcity.errors import DataLoss, ServiceError, SmartCityError
+from smartcity.errors import DataLoss, ServiceError
 from smartcity.journal import Journal, Journey
 
 if TYPE_CHECKING:
@@ -35,6 +35,17 @@ if TYPE_CHECKING:
 DEPARTED_AGO = timedelta(hours=3)
 #: The dash camera's pictures in a run, in seconds; a roadside camera takes one of every car that passes.
 FRAMES_EVERY_S = 60
+#: What is said of a step that failed.
+FAILED = {
+    "prepare": "Java and jars",
+    "services": "Starting the services",
+    "foundation": "Bucket, topics, role, catalog and workgroup",
+    "drive": "Driving",
+    "stream": "Streaming into the lake",
+    "crawl": "Crawling",
+    "query": "Asking",
+    "verify": "Verifying",
+}
 #: How many steps a run has.
 STEPS = 8
 #: The questions that a run asks of its own trip, by their names among the saved queries.
@@ -89,6 +100,7 @@ class Report:
     produced: dict[str, int] = field(default_factory=dict)
     stored: dict[str, int] = field(default_factory=dict)
     quarantined: dict[str, int] = field(default_factory=dict)
+    duplicates: dict[str, int] = field(default_factory=dict)
     tables: list[dict[str, Any]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -102,6 +114,7 @@ class Report:
             "produced": self.produced,
             "stored": self.stored,
             "quarantined": self.quarantined,
+            "duplicates": self.duplicates,
             "tables": self.tables,
             "queries": [
                 {
@@ -197,10 +210,10 @@ class Run:
             self._check_interrupted()
         except BaseException as error:
             seconds = time.monotonic() - began
-            self._view.finished(number, "FAIL", name, seconds)
+            self._view.finished(number, "FAIL", FAILED[name], seconds)
             self.report.steps.append(Step(name, "failed", round(seconds, 3)))
-            if isinstance(error, SmartCityError) and not isinstance(error, DataLoss):
-                error.hint = f"{error.hint} Then run it again: it goes on with the same trip.".strip()
+            if isinstance(error, ServiceError) and not isinstance(error, DataLoss):
+                error.hint = f"{error.hint.rstrip('.')}. Then run it again: it goes on with the same trip.".lstrip(". ")
             raise
         seconds = time.monotonic() - began
         self._view.finished(number, "OK", said, seconds)
@@ -367,7 +380,9 @@ class Run:
         found = verify.verify(
             bucket, ledger.read(self._settings.folder.ledger), ends=self._ends(), trip_id=self.report.trip_id
         )
-        self.report.produced = {check.topic: check.produced for check in found.topics}
+        # a drive that was broken off sends its events again: they count once, by event id
+        self.report.produced = {check.topic: check.produced - check.duplicates for check in found.topics}
+        self.report.duplicates = {check.topic: check.duplicates for check in found.topics}
         self.report.stored = {check.topic: check.stored for check in found.topics}
         self.report.quarantined = {check.topic: check.quarantined for check in found.topics}
         found.require()

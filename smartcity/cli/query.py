@@ -81,7 +81,9 @@ def _read(file: Path) -> str:
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
     except FileNotFoundError:
-        raise UsageError(f"There is no file {file}.") from None
+        raise UsageError(f"There is no file {file}.", "Give a file of SQL, or - for standard input.") from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", "Give a file of SQL.") from None
     except UnicodeDecodeError:
         raise UsageError(f"{file} is not a text file.", "SQL files are UTF-8.") from None
 

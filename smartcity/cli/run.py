@@ -52,8 +52,11 @@ def _summarise(ours: Context, report: Report) -> None:
         console.text(f"\n{saved_title(answer.name)}")
         console.rows(answer.columns, answer.rows)
     console.rows(
-        ("topic", "produced", "stored", "quarantined"),
-        [(topic, n, report.stored[topic], report.quarantined[topic]) for topic, n in report.produced.items()],
+        ("topic", "produced", "stored", "quarantined", "sent again"),
+        [
+            (topic, n, report.stored[topic], report.quarantined[topic], report.duplicates[topic])
+            for topic, n in report.produced.items()
+        ],
     )
     produced, stored = sum(report.produced.values()), sum(report.stored.values())
     console.text(f"Trip {report.trip_id}: {produced:,} events produced, {stored:,} stored, in {report.seconds:.1f} s.")

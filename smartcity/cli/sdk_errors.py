@@ -59,6 +59,12 @@ def _kafka(error: Any) -> SmartCityError:
     )
 
 
+def _timed_out(_: Any) -> SmartCityError:
+    return ServiceNotRunning(
+        "A service does not answer, most likely Kafka.", "See which: smartcity status; start it: smartcity up"
+    )
+
+
 def _os_error(error: Any) -> SmartCityError | None:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -80,5 +86,6 @@ _TABLE: dict[str, Callable[[Any], SmartCityError | None]] = {
     "botocore.exceptions.ProfileNotFound": _no_credentials,
     "cimpl.KafkaException": _kafka,
     "confluent_kafka.cimpl.KafkaException": _kafka,
+    "builtins.TimeoutError": _timed_out,
     "builtins.OSError": _os_error,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smartcity.cli.context import Context, of
+from smartcity.errors import UsageError
 
 if TYPE_CHECKING:
     from smartcity.pipeline.verify import Verification
@@ -38,6 +39,8 @@ def verify(
         for done in _repair(ours, bucket):
             ours.console.say(done)
     found = _verified(ours, bucket, trip)
+    if trip and not any(check.produced for check in found.topics):
+        raise UsageError(f"The ledger knows no trip {trip}.", "Leave --trip away to compare everything.")
     if as_json:
         ours.console.json({"ok": found.ok, **asdict(found)})
     else:

@@ -150,8 +150,21 @@ def _require_success(execution: Execution) -> Execution:
         hint = "Scan less (name the day: dt = '…'), or raise the workgroup's limit." if "scanned" in reason else ""
         raise QueryCancelled(f"The query was cancelled: {reason}", hint)
     if status.get("AthenaError", {}).get("ErrorCategory") == _USER:
-        raise QueryRefused(reason, _pointer(execution["Query"], reason))
+        raise QueryRefused(reason, f"{_pointer(execution['Query'], reason)}\n{_remedy(reason)}".strip("\n"))
     raise QueryFailed(f"The query failed: {reason}", "See the engine's log with: smartcity logs trino")
+
+
+#: The beginning of a reason, and what to do about it.
+_REMEDIES = {
+    "TABLE_NOT_FOUND": 'See the tables with: smartcity query "SHOW TABLES"; bring in new ones with: smartcity crawl',
+    "SCHEMA_NOT_FOUND": 'See the databases with: smartcity query "SHOW DATABASES"',
+    "COLUMN_NOT_FOUND": 'See the columns with: smartcity query "DESCRIBE <table>"',
+    "SYNTAX_ERROR": "Mend the statement at the mark; the dialect is that of Athena engine version 3.",
+}
+
+
+def _remedy(reason: str) -> str:
+    return next((remedy for code, remedy in _REMEDIES.items() if reason.startswith(code)), "Change the statement.")
 
 
 def _pointer(sql: str, reason: str) -> str:

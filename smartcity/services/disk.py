@@ -33,7 +33,12 @@ def _as_sentence(error: OSError, folder: Path, setting: str) -> Exception:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return PrerequisiteError(f"The folder {folder} cannot be written to.", hint)
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return PrerequisiteError(f"{folder} cannot be a folder: a file is in the way.", hint)
+        return PrerequisiteError(
+            f"{folder} cannot be a folder: a file is in the way.",
+            f"Move that file, or set {setting} to another folder.",
+        )
+    if error.errno == errno.ENOENT:
+        return PrerequisiteError(f"The folder {folder} cannot be made.", f"Set {setting} to another folder.")
     return error
 
 

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class NativeRuntime:
         if spec is None or spec.command is None:
             return False
         with writable(self.folder.root, "data_dir"), self._alone():
-            found = self.pids.read(name)
+            found = self._record(name)
             if found is not None and found.alive:
                 return False
             self.pids.remove(name)
@@ -68,7 +68,8 @@ class NativeRuntime:
             self._spec(name)
         if not self.folder.run.exists():
             return []
-        wanted = list(names) if names is not None else sorted(one.stem for one in self.folder.run.glob("*.json"))
+        recorded = {one.stem for one in self.folder.run.glob("*.json")}
+        wanted = list(names) if names is not None else sorted(recorded | self.services.keys())
         with self._alone(), ThreadPoolExecutor(max(1, len(wanted))) as pool:
             return [name for name, ran in zip(wanted, pool.map(self._stop_one, wanted), strict=True) if ran]
 
@@ -81,7 +82,8 @@ class NativeRuntime:
             for folder in _own_folders(self.folder):
                 shutil.rmtree(folder, ignore_errors=not folder.exists())
             if self.folder.root.exists() and not any(self.folder.root.iterdir()):
-                self.folder.root.rmdir()
+                with suppress(OSError):  # a mount point stays
+                    self.folder.root.rmdir()
 
     def status(self) -> list[ServiceStatus]:
         """See `Runtime.status`. Asks all services at the same time."""
@@ -99,6 +101,19 @@ class NativeRuntime:
         if name not in self.services:
             table.check_name(name)
         return self.services.get(name)
+
+    def _record(self, name: str) -> process.Record | None:
+        """What runs as this service: by its pid file, or where that was lost, by port and data folder."""
+        record, spec = self.pids.read(name), self.services.get(name)
+        if record is not None or spec is None or spec.command is None:
+            return record
+        port = next(iter(spec.ports.values()))
+        pid = None if ports.is_free(port) else ports.listener(port, spec.data_dir)
+        if pid is None:
+            return None
+        found = process.Record(name, pid, process.identity(pid) or "", port)
+        self.pids.write(found)
+        return found
 
     def _log(self, name: str) -> Path:
         return self.folder.logs / f"{name}.log"
@@ -120,7 +135,7 @@ class NativeRuntime:
         process.spawn(command, self._log(spec.name), record)
 
     def _stop_one(self, name: str) -> bool:
-        record = self.pids.read(name)
+        record = self._record(name)
         ran = record is not None and record.alive
         spec = self.services.get(name)
         if record is not None:
@@ -133,7 +148,7 @@ class NativeRuntime:
     def _check_alive(self, spec: ServiceSpec) -> None:
         if spec.command is None:
             return
-        record = self.pids.read(spec.name)
+        record = self._record(spec.name)
         if record is None:
             raise ServiceNotRunning(f"{spec.title} is not running.", "Start it with: smartcity up")
         if not record.alive:
@@ -154,7 +169,7 @@ class NativeRuntime:
         return f"Its whole log: {self._log(spec.name)}"
 
     def _status_of(self, spec: ServiceSpec) -> ServiceStatus:
-        record = self.pids.read(spec.name)
+        record = self._record(spec.name)
         pid = record.pid if record is not None and record.alive else None
         return ServiceStatus(
             name=spec.name,

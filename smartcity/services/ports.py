@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import time
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 from smartcity.errors import ServiceError
 
@@ -52,6 +54,20 @@ def accepts(port: int, within_s: float) -> bool:
     except OSError:
         return False
     return True
+
+
+def listener(port: int, folder: Path) -> int | None:
+    """The process that listens on a port and was started on files below `folder`, by its arguments; None if none."""
+    import psutil
+
+    home = str(folder.absolute())
+    with suppress(psutil.Error, OSError):
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+                arguments = psutil.Process(one.pid).cmdline()
+                if any(argument == home or f"{home}{os.sep}" in argument for argument in arguments):
+                    return one.pid
+    return None
 
 
 def owner(port: int) -> str | None:

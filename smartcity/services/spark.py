@@ -147,8 +147,7 @@ def _end_gateway(within_s: float) -> None:
         SparkContext._gateway.shutdown()  # type: ignore[union-attr]  # None is suppressed as well
     SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
     process, _gateway = _gateway.process, None
-    os.environ.pop("PYSPARK_GATEWAY_PORT", None)
-    os.environ.pop("PYSPARK_GATEWAY_SECRET", None)
+    # PYSPARK_GATEWAY_PORT stays: a start under way in another thread shall fail at it, not launch a JVM of its own
     with suppress(OSError):
         process.stdin.close() if process.stdin else None
     try:

@@ -132,6 +132,22 @@ def test_a_second_up_is_a_no_op_and_down_keeps_data(runtime: Runtime, settings: 
     assert read(settings, topic, 10) == list(range(10))
 
 
+@pytest.mark.parametrize("damage", ["", "garbage"])
+def test_a_service_whose_pid_file_is_lost_is_found_by_its_port_and_folder(
+    runtime: Runtime, settings: Settings, damage: str
+) -> None:
+    pid = pid_of(runtime)
+    file = settings.folder.run / "kafka.json"
+    file.write_text(damage) if damage else file.unlink()
+    assert runtime.start("kafka") is False
+    assert pid_of(runtime) == pid
+    file.unlink()
+    assert runtime.stop() == ["kafka"]
+    assert process.identity(pid) is None
+    runtime.start("kafka")
+    runtime.wait_ready("kafka", READY_S)
+
+
 def test_a_stranger_on_the_port_is_never_taken_for_our_broker(
     runtime: Runtime, settings: Settings, tmp_path: Path
 ) -> None:

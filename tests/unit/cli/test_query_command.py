@@ -115,7 +115,7 @@ def test_cut_off_rows_are_told(make_world: Callable[..., World]) -> None:
 def test_a_bad_statement_is_code_2_with_a_mark_below_the_place(make_world: Callable[..., World]) -> None:
     world = make_world()
     assert world.run("SELECT nosuch FROM vehicle") == ExitCode.USAGE
-    assert world.err.getvalue().endswith("SELECT nosuch FROM vehicle\n       ^\n")
+    assert world.err.getvalue().splitlines()[-3:-1] == ["SELECT nosuch FROM vehicle", "       ^"]
 
 
 def test_files_several_statements_and_parameters(make_world: Callable[..., World], tmp_path: Path) -> None:

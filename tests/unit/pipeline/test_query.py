@@ -74,7 +74,7 @@ def test_a_bad_statement_is_the_users_fault_and_is_pointed_at() -> None:
     with pytest.raises(query.QueryRefused) as refused:
         query.wait_for(athena, "q1")
     assert refused.value.exit_code == ExitCode.USAGE
-    assert refused.value.hint == "  x\n  ^"
+    assert refused.value.hint == '  x\n  ^\nSee the columns with: smartcity query "DESCRIBE <table>"'
 
 
 def test_a_failed_engine_is_a_failed_service() -> None:
