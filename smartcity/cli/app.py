@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from pathlib import Path
@@ -97,5 +98,7 @@ def _fail(error: Exception, ours: Context) -> int:
 
 
 def main() -> NoReturn:
-    """Entry point of the console script."""
+    """Entry point of the console script. What libraries log is for --debug: errors are ours to tell."""
+    if "--debug" not in sys.argv:
+        logging.getLogger().addHandler(logging.NullHandler())
     sys.exit(run())

@@ -8,7 +8,6 @@ The gateway ends when its standard input does: no JVM outlives this process, how
 from __future__ import annotations
 
 import json
-import logging
 import os
 import struct
 import subprocess
@@ -144,8 +143,6 @@ def _end_gateway(within_s: float) -> None:
         return
     from pyspark import SparkContext
 
-    # py4j writes every connection that is lost now to the terminal, with a traceback
-    logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
     with suppress(Exception):
         SparkContext._gateway.shutdown()  # type: ignore[union-attr]  # None is suppressed as well
     SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
@@ -233,7 +230,6 @@ def start_jvm(settings: Settings, training_flags: Sequence[str] = ()) -> None:
             with writable(settings.data_dir, "data_dir"):
                 settings.folder.spark.mkdir(parents=True, exist_ok=True)
                 _gateway = _launch(settings, training_flags)
-        logging.getLogger("py4j").setLevel(logging.WARNING)
         os.environ["PYSPARK_GATEWAY_PORT"] = str(_gateway.port)
         os.environ["PYSPARK_GATEWAY_SECRET"] = _gateway.secret
 
