@@ -36,6 +36,11 @@ class Console:
         """Whether status may move: stderr is a terminal."""
         return self.err.isatty()
 
+    @property
+    def width(self) -> int:
+        """Characters in a line of the result; a pipe has no limit."""
+        return self._rich(self.out).width if self.out.isatty() else 10_000
+
     def _rich(self, stream: TextIO) -> RichConsole:
         from rich.console import Console as RichConsole
 
@@ -81,6 +86,8 @@ class Console:
         from rich.text import Text
 
         shown = list(rows)
+        if self.out.isatty() and _table_width(columns, shown) > self.width:
+            return self._vertical(columns, shown)  # folded cells would cut words and times in two
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(columns):
             numeric = all(isinstance(row[index], int | float) or row[index] is None for row in shown)
@@ -201,6 +208,16 @@ class StepLines:
         """Step `number` has ended with a status such as OK, SKIP or FAIL."""
         style = {"OK": "green", "FAIL": "bold red"}.get(status)
         self.say(f"{number} of {self.total} {status:<4} {text} [{seconds:.1f}s]", style)
+
+
+def fitting(columns: Sequence[str], rows: Sequence[Row], width: int) -> int:
+    """How many columns, from the left, make a table of at most `width` characters; at least one."""
+    return next((n for n in range(len(columns), 1, -1) if _table_width(columns[:n], rows) <= width), 1)
+
+
+def _table_width(columns: Sequence[str], rows: Sequence[Row]) -> int:
+    widths = [max(len(name), *(len(_cell(row[at])) for row in rows), 0) for at, name in enumerate(columns)]
+    return sum(widths) + 3 * len(widths)
 
 
 def _cell(value: Any) -> str:

@@ -47,10 +47,16 @@ def run(
 
 
 def _summarise(ours: Context, report: Report) -> None:
+    from smartcity.console import fitting
+
     console = ours.console
     for answer in report.answers:
         console.text(f"\n{saved_title(answer.name)}")
-        console.rows(answer.columns, answer.rows)
+        shown = fitting(answer.columns, answer.rows, console.width)
+        console.rows(answer.columns[:shown], [row[:shown] for row in answer.rows])
+        if shown < len(answer.columns):
+            left = ", ".join(answer.columns[shown:])
+            console.text(f"Too wide for this terminal: {left}. All: smartcity query --named {answer.name} …")
     console.rows(
         ("topic", "produced", "stored", "quarantined", "sent again"),
         [

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from smartcity.console import Console, StepLines
+from smartcity.console import Console, StepLines, fitting
 from smartcity.errors import ServiceError
 
 COLUMNS = ("road", "km", "note")
@@ -73,3 +73,23 @@ def test_a_download_in_a_pipe_is_said_once(console: Console) -> None:
             progress("Kafka", done, 10_000_000)
     assert isinstance(console.err, io.StringIO)
     assert console.err.getvalue() == "Fetching Kafka: 10 MB, once\n"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal (80 columns, from the environment)."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_too_wide_for_the_terminal_is_shown_field_by_field() -> None:
+    console = Console(out=Terminal(), err=io.StringIO())
+    words = "two words " * 12
+    console.rows(("a", "b"), [(words, words)])
+    assert isinstance(console.out, Terminal)
+    assert console.out.getvalue().startswith("*** row 1 ***\na: two words")
+
+
+def test_how_many_columns_fit() -> None:
+    rows = [("x" * 30, "y" * 30, "z" * 30)]
+    assert [fitting(("a", "b", "c"), rows, width) for width in (120, 80, 40, 10)] == [3, 2, 1, 1]
