@@ -81,11 +81,11 @@ class Delivery:
 
     def report_first(self, error: Any, message: Any) -> None:
         """The callback of the first event: also notes the partition, which is that of all."""
-        self._partition = message.partition()
+        self._partition = _partition_of(message)
         self.report(error, message)
 
     def _fail(self, error: Any, message: Any) -> None:
-        self._partition = message.partition()
+        self._partition = _partition_of(message)
         self._lost.add(_id_of(message.value()))
         self._failures.add(error, message.topic())
 
@@ -118,6 +118,12 @@ class Delivery:
         unlost = [one for one in _split(self.batch.ids) if one not in self._lost]
         self._lost.update(unlost[len(self._offsets) :][: self.expected - known])
         self.record(ledger, sent)
+
+
+def _partition_of(message: Any) -> int:
+    """The partition of a report's event; -1 for one that was dropped before it had any."""
+    partition = message.partition()
+    return -1 if partition is None else int(partition)
 
 
 def _split(ids: bytes) -> Iterator[bytes]:

@@ -7,13 +7,14 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from smartcity.errors import SmartCityError
 
 if TYPE_CHECKING:
-    from smartcity.services import Runtime
+    from smartcity.services import Runtime, ServiceStatus
     from smartcity.settings import Settings
 
 NEEDED_DISK_GB = 3.0
@@ -39,13 +40,21 @@ def examine(settings: Settings, runtime: Runtime) -> Iterator[Check]:
     yield _disk("data folder", settings.data_dir)
     yield _disk("cache folder", settings.cache_dir)
     for service in runtime.status():
-        running = service.state == "running"
-        yield Check(
-            f"service {service.name}",
-            "ok" if running else "later" if service.state in {"stopped", "starting"} else "missing",
-            f"{service.state}, {service.address}",
-            "" if running else f"smartcity up {service.name}",
-        )
+        yield _guarded(f"service {service.name}", partial(_service, service))
+
+
+def _service(service: ServiceStatus) -> Check:
+    from smartcity.services.ports import require_free
+
+    running = service.state == "running"
+    if service.state in {"stopped", "failed"} and service.log is not None:
+        require_free(service.port, f"{service.name}.port")
+    return Check(
+        f"service {service.name}",
+        "ok" if running else "later" if service.state in {"stopped", "starting"} else "missing",
+        f"{service.state}, {service.address}",
+        "" if running else f"smartcity up {service.name}",
+    )
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:

@@ -13,15 +13,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smartcity import foundation, start
 from smartcity.errors import DataLoss, ServiceError
+from smartcity.guard import Guard
 from smartcity.journal import Journal, Journey
+from smartcity.report import Answer, Report, Step
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
     from pyspark.sql import SparkSession
@@ -71,66 +74,6 @@ class Options:
     start: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step as it went; `seconds` is its own wall-clock time."""
-
-    name: str
-    status: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One of the three questions and its answer."""
-
-    name: str
-    sql: str
-    columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
-    seconds: float
-    bytes_scanned: int
-
-
-@dataclass
-class Report:
-    """The outcome of a run; counts are per topic, of this trip."""
-
-    trip_id: str = ""
-    produced: dict[str, int] = field(default_factory=dict)
-    stored: dict[str, int] = field(default_factory=dict)
-    quarantined: dict[str, int] = field(default_factory=dict)
-    duplicates: dict[str, int] = field(default_factory=dict)
-    tables: list[dict[str, Any]] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that `smartcity run --json` prints."""
-        return {
-            "trip_id": self.trip_id,
-            "produced": self.produced,
-            "stored": self.stored,
-            "quarantined": self.quarantined,
-            "duplicates": self.duplicates,
-            "tables": self.tables,
-            "queries": [
-                {
-                    "name": answer.name,
-                    "sql": answer.sql,
-                    "rows": [dict(zip(answer.columns, row, strict=True)) for row in answer.rows],
-                    "seconds": round(answer.seconds, 3),
-                    "bytes_scanned": answer.bytes_scanned,
-                }
-                for answer in self.answers
-            ],
-            "steps": [vars(step) for step in self.steps],
-            "seconds": round(self.seconds, 2),
-        }
-
-
 class Run:
     """One execution of the plan."""
 
@@ -149,6 +92,7 @@ class Run:
         self._spark: Future[SparkSession] = Future()
         self._stream: Future[Stream] = Future()
         self._trino: Future[float] = Future()
+        self._guard = Guard(runtime, ("kafka", "aws"))
         self._stored = 0
         self._interrupted = False
         self._make_caches = False
@@ -212,12 +156,21 @@ class Run:
             seconds = time.monotonic() - began
             self._view.finished(number, "FAIL", FAILED[name], seconds)
             self.report.steps.append(Step(name, "failed", round(seconds, 3)))
-            if isinstance(error, ServiceError) and not isinstance(error, DataLoss):
-                error.hint = f"{error.hint.rstrip('.')}. Then run it again: it goes on with the same trip.".lstrip(". ")
-            raise
+            raise self._explained(error) from None
         seconds = time.monotonic() - began
         self._view.finished(number, "OK", said, seconds)
         self.report.steps.append(Step(name, "ok", round(seconds, 3)))
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """A service that died is the reason, whatever its clients made of it; and what to do next."""
+        if isinstance(error, Exception):
+            try:
+                self._guard.check()
+            except ServiceError as died:
+                error = died
+        if isinstance(error, ServiceError) and not isinstance(error, DataLoss):
+            error.hint = f"{error.hint.rstrip('.')}. Then run it again: it goes on with the same trip.".lstrip(". ")
+        return error
 
     # the steps
 
@@ -240,10 +193,10 @@ class Run:
         return "Java and jars are here"
 
     def _start_services(self) -> str:
-        self._now("Starting local AWS, Kafka, Trino and Spark")
-        wait_s = self._settings.start_timeout_s
         from smartcity.services.spark import start_jvm
 
+        self._now("Starting local AWS, Kafka, Trino and Spark")
+        wait_s = self._settings.start_timeout_s
         self._pool.submit(start_jvm, self._settings)  # needs no service; what it raises, start_spark raises again
         names = [name for name in ("aws", "kafka") if self._runtime.start(name)]
         self._runtime.wait_ready("aws", wait_s)
@@ -251,6 +204,7 @@ class Run:
         names += ["trino"] if self._runtime.start("trino") else []
         self._trino = self._pool.submit(self._runtime.wait_ready, "trino", wait_s)
         self._runtime.wait_ready("kafka", wait_s)
+        self._guard.start()
         return f"Started {', '.join(names)}" if names else "Everything runs already"
 
     def _start_spark(self) -> SparkSession:
@@ -300,6 +254,7 @@ class Run:
                 ledger,
                 timeout_s=self._settings.kafka.delivery_timeout_s,
                 progress=lambda events: self._now(f"Driving {trip.route}: {events:,} events acknowledged"),
+                stop=self._guard.died,
             )
         self._journey = self._journal.mark(self._journey)
         return f"Drove {trip.route}: {sent.events:,} events acknowledged by Kafka"
@@ -323,12 +278,17 @@ class Run:
         ends = self._ends()
         while not stream.committed(ends):
             self._check_interrupted()
+            self._guard.check()
             if stream.wait(0):
-                raise ServiceError("The stream ended before it had stored everything.", "See: smartcity logs spark")
+                raise ServiceError("The stream ended before it had stored everything.", f"See {self._spark_log}.")
             self._now(f"Streaming into the lake: {self._stored:,} events stored")
             time.sleep(0.05)
         stream.stop()
         return f"{self._stored:,} events stored in the lake"
+
+    @property
+    def _spark_log(self) -> Path:
+        return self._settings.folder.logs / "spark.log"
 
     def _ends(self) -> dict[str, dict[int, int]]:
         from smartcity.spark_job.source import KafkaBroker
@@ -396,6 +356,7 @@ class Run:
         """Stop the stream and Spark, whatever happened; the services go on running."""
         from smartcity.services.spark import end_gateway, stop_spark
 
+        self._guard.stop()
         if self._stream.done() and not self._stream.exception():
             self._stream.result().stop()
         if self._spark.done() and not self._spark.exception():

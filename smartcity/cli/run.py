@@ -9,7 +9,7 @@ import typer
 from smartcity.cli.context import Context, of
 
 if TYPE_CHECKING:
-    from smartcity.journey import Report
+    from smartcity.report import Report
 
 
 def add(app: typer.Typer) -> None:

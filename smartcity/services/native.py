@@ -62,6 +62,14 @@ class NativeRuntime:
             time.sleep(_POLL_S)
         return time.monotonic() - begin
 
+    def alive(self, name: str) -> bool:
+        """See `Runtime.alive`."""
+        spec = self._spec(name)
+        if spec is None or spec.command is None:
+            return True
+        record = self._record(name)
+        return record is not None and record.alive
+
     def stop(self, names: Sequence[str] | None = None) -> list[str]:
         """See `Runtime.stop`. Without names, also what earlier settings started in this data folder."""
         for name in names or ():

@@ -90,6 +90,10 @@ class Runtime(Protocol):
         """
         ...
 
+    def alive(self, name: str) -> bool:
+        """Whether the service's process runs; True for a service that somebody else runs. Asks no protocol."""
+        ...
+
     def stop(self, names: Sequence[str] | None = None) -> list[str]:
         """Stop services (all, if None) and return those that ran; data stay."""
         ...

@@ -149,6 +149,27 @@ def test_a_second_up_changes_nothing(city: City) -> None:
     assert {name: service["pid"] for name, service in city.services().items()} == before
 
 
+@pytest.mark.parametrize(("mark", "service"), [("3 of 8", "kafka"), ("4 of 8", "kafka"), ("3 of 8", "aws")])
+def test_a_service_that_dies_during_a_run_is_named_and_the_next_run_goes_on(
+    city: City, mark: str, service: str
+) -> None:
+    assert city("up")[0] == 0
+    killed = city.services()[service]["pid"]
+    with city.start("run", "--start", "2026-03-03T08:00Z") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if mark in line:
+                break
+        os.kill(killed, signal.SIGKILL)
+        said = process.stderr.read()
+        process.wait(60)
+    assert process.returncode == ExitCode.SERVICE, said
+    assert f"The service {service} died." in said
+    assert "run it again" in said
+    code, _, err = city("run", "--start", "2026-03-03T08:00Z")
+    assert code == 0, err
+
+
 def test_a_second_run_at_the_same_time_is_refused(city: City) -> None:
     with (city.folder / "journeys" / "lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -31,7 +31,7 @@ def frames(stack: Stack) -> Iterator[dict[str, Any]]:
 
 def test_frames_go_in_and_come_out(stack: Stack, frames: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", str(stack.settings.aws_endpoint_url))
-    wr = pytest.importorskip("awswrangler")
+    import awswrangler as wr
     import pandas as pd
 
     session = frames["boto3_session"]

@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from smartcity import ledger
+from smartcity.delivery import Delivery, Failures
 from smartcity.errors import ServiceError
 from smartcity.ledger import LedgerWriter
 from smartcity.pipeline import broker
@@ -44,7 +45,7 @@ class Message:
 
     sent_topic: str
     sent_value: bytes
-    at_partition: int
+    at_partition: int | None
     at_offset: int
 
     def topic(self) -> str:
@@ -53,7 +54,7 @@ class Message:
     def value(self) -> bytes:
         return self.sent_value
 
-    def partition(self) -> int:
+    def partition(self) -> int | None:
         return self.at_partition
 
     def offset(self) -> int:
@@ -296,3 +297,12 @@ def test_progress_is_told_and_ends_with_the_total(tmp_path: Path) -> None:
 def test_an_empty_drive_sends_nothing(tmp_path: Path) -> None:
     assert _send(FakeProducer(), [], tmp_path).events == 0
     assert list(ledger.read(tmp_path)) == []
+
+
+def test_an_event_dropped_before_it_had_a_partition_is_recorded_as_unacknowledged(tmp_path: Path) -> None:
+    batch = _batch(count=1)
+    delivery = Delivery(batch, Failures())
+    delivery.report_first(KafkaError(KafkaError._PURGE_QUEUE), Message("gps", batch.values[0], None, -1))
+    with LedgerWriter(tmp_path / "run") as writer:
+        delivery.record_unknown(writer, broker.Sent())
+    assert [len(run) for run in ledger.runs(tmp_path / "run" / ledger.UNACKNOWLEDGED)] == [1]
